@@ -1,0 +1,72 @@
+import type { Rule } from './plan.ts'
+import type { Milliseconds } from './time.ts'
+
+/**
+ * The whole configuration as a value: both files read, checked against their schemas, defaults filled in, environment
+ * and flags applied. What each key means stands in `schemas/config/*.schema.json` and, generated, in `docs/config.md`.
+ */
+export interface Config {
+  /** Absolute; every relative path of the configuration starts here. */
+  readonly dataDir: string
+  readonly env: string
+  readonly locale: 'en' | 'ja'
+  readonly displayTimeZone: string
+  /** `sqlite:<path>`, `memory:` or, later, `kafka://…`. */
+  readonly log: string
+  readonly publicUrl: string | null
+  readonly sources: readonly SourceConfig[]
+  readonly window: { readonly lengthMs: Milliseconds; readonly graceMs: Milliseconds; readonly latenessMs: Milliseconds }
+  readonly partitions: number
+  readonly rules: readonly Rule[]
+  readonly calendar: { readonly kind: 'always' | 'fx'; readonly holidays: readonly string[] }
+  readonly week: 'iso-week' | 'fx-week'
+  readonly datasetRows: Readonly<Record<string, number>>
+  readonly jobs: { readonly latency: LatencyJobConfig }
+  readonly bind: { readonly host: string; readonly port: number }
+}
+
+export interface LatencyJobConfig {
+  /** Length between two starts in `up`, aligned to UTC. */
+  readonly everyMs: Milliseconds
+  readonly rawRetentionDays: number
+  readonly rollupRetentionDays: number
+  /** Relative to the data directory. */
+  readonly rollupOutput: string
+}
+
+interface AnySource {
+  readonly id: string
+  readonly intervalMs: Milliseconds
+  /** Slots are shifted by this against UTC. */
+  readonly phaseMs: Milliseconds
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface HttpSource extends AnySource {
+  readonly kind: 'http'
+  readonly url: string
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: Milliseconds
+  /** Status codes that count as an answer. */
+  readonly expectedStatus: readonly number[]
+}
+
+export interface CsvSource extends AnySource {
+  readonly kind: 'csv'
+  /** Absolute. The rows of this source in a file that another program appends to. */
+  readonly path: string
+}
+
+export type SourceConfig = HttpSource | CsvSource
+
+/** A fault of the configuration, for people. Lines and columns count from 1. */
+export interface ConfigFault {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  readonly key: string
+  readonly value: string
+  readonly message: string
+}
+
