@@ -1,0 +1,38 @@
+/** An Avro schema as JSON. */
+export type AvroSchema = { readonly [key: string]: unknown }
+
+/**
+ * Schemas by number, so that a record of five bytes' overhead says how to read it (Confluent wire format).
+ *
+ * Compatibility is BACKWARD: a new schema of a subject must read what the newest one before it wrote.
+ */
+export interface SchemaRegistry {
+  /**
+   * The id of a schema under a subject; registers it when it is new. The same schema always gives the same id.
+   *
+   * @throws OBS_REGISTRY_INCOMPATIBLE naming the field · OBS_REGISTRY_UNAVAILABLE
+   */
+  register(subject: string, schema: AvroSchema): Promise<number>
+  /** @throws OBS_REGISTRY_UNAVAILABLE also for an id that is not known: it may be known a moment later */
+  schema(id: number): Promise<AvroSchema>
+}
+
+/** Where an embedded registry keeps its schemas: in the log's own file, so that a copied log stays readable. */
+export interface SchemaStore {
+  /** All schemas, in order of id from 1. */
+  all(): readonly StoredSchema[]
+  /**
+   * Adds a schema in one exclusive transaction.
+   *
+   * @param admit sees the schemas of the subject, oldest first, as they are inside of the transaction; returns the id of an equal
+   *   one, `null` to add, or throws to refuse
+   */
+  add(subject: string, schema: string, admit: (versions: readonly StoredSchema[]) => number | null): number
+}
+
+export interface StoredSchema {
+  readonly id: number
+  readonly subject: string
+  /** JSON text. */
+  readonly schema: string
+}

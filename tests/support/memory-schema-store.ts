@@ -1,0 +1,18 @@
+import type { SchemaStore, StoredSchema } from '#lib/registry/port.ts'
+
+/** Schemas in memory, numbered from 1. */
+export class MemorySchemaStore implements SchemaStore {
+  readonly #schemas: StoredSchema[] = []
+
+  all(): readonly StoredSchema[] {
+    return this.#schemas
+  }
+
+  add(subject: string, schema: string, admit: (versions: readonly StoredSchema[]) => number | null): number {
+    const known = admit(this.#schemas.filter((stored) => stored.subject === subject))
+    if (known !== null) return known
+    const id = this.#schemas.length + 1
+    this.#schemas.push({ id, subject, schema })
+    return id
+  }
+}
