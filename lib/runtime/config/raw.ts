@@ -1,0 +1,85 @@
+/**
+ * The two files as their schemas leave them: every default filled in, names as people write them. Durations are text
+ * that `parseDuration` reads.
+ */
+export interface RawConfig {
+  readonly env: string
+  readonly locale: 'en' | 'ja'
+  readonly display_time_zone: string
+  readonly log: string
+  readonly public_url: string | null
+  readonly sources: readonly RawSource[]
+  readonly window: { readonly length: string; readonly grace: string; readonly lateness: string }
+  readonly partitions: number
+  readonly channels: Readonly<Record<string, RawChannel>>
+  readonly routes: Readonly<Record<string, readonly string[]>>
+  readonly calendar: string
+  readonly jobs: { readonly latency: RawLatencyJob }
+  readonly dataset_rows: Readonly<Record<string, number>>
+  readonly deadman: { readonly url_env: string | null }
+  readonly weekly: { readonly week: 'iso-week' | 'fx-week' }
+  readonly page: { readonly bind: string }
+}
+
+interface RawLatencyJob {
+  readonly every: string | null
+  readonly raw_retention_days: number
+  readonly rollup_retention_days: number
+  readonly rollup_output: string
+}
+
+interface AnyRawSource {
+  readonly id: string
+  readonly interval: string
+  readonly phase: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface RawHttpSource extends AnyRawSource {
+  readonly kind: 'http'
+  readonly url: string
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly headers_env: Readonly<Record<string, string>>
+  readonly timeout: string
+  readonly expected_status: readonly number[]
+}
+
+export interface RawCsvSource extends AnyRawSource {
+  readonly kind: 'csv'
+  readonly path: string
+}
+
+export type RawSource = RawHttpSource | RawCsvSource
+
+interface RawChannel {
+  readonly kind: string
+  readonly url_env?: string
+  readonly secret_env?: string
+  readonly key_env?: string
+}
+
+export interface RawAlertConfig {
+  readonly rules: readonly RawRule[]
+  readonly delivery: { readonly fallback: string | null }
+}
+
+export interface RawRule {
+  readonly id: string
+  readonly match: string
+  readonly threshold_ms: number
+  readonly warning_after: number
+  readonly critical_after: number
+  readonly min_samples: number
+  readonly error_ratio: number | string
+  readonly no_data_after_slots: number
+  readonly max_insufficient: number
+  readonly resolve_after: number
+  readonly resolve_below: number | string
+  readonly reminder: string
+}
+
+export interface RawCalendar {
+  readonly kind: 'always' | 'fx'
+  readonly holidays: readonly string[]
+}

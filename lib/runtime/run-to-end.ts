@@ -1,0 +1,42 @@
+import type { Offset } from '#lib/eventlog/port.ts'
+import type { FoldInput, ServiceDefinition } from './define-service.ts'
+import { type PartitionObserver, type RunDependencies, runService } from './run.ts'
+
+/**
+ * Runs a service until it has folded everything that its topic holds now, then stops it: what a command does that is not
+ * there to stay.
+ *
+ * @param onProgress hears after each batch how many offsets of how many are folded
+ * @throws OBS_LOG_GROUP_HELD when the service runs elsewhere
+ */
+export async function runToEnd<State, Input extends FoldInput<unknown>>(
+  definition: ServiceDefinition<State, Input>,
+  deps: RunDependencies,
+  onProgress: (folded: number, total: number) => void = () => {},
+): Promise<void> {
+  const places = await deps.log.offsets(definition.consumes.name)
+  const behind = new Map<number, Offset>(places.map(({ partition, end }) => [partition, end]))
+  const total = places.reduce((sum, { end }) => sum + end, 0)
+  const reached = new Map<number, Offset>()
+  const finished = Promise.withResolvers<void>()
+  const advance = (partition: number, nextOffset: Offset): void => {
+    reached.set(partition, nextOffset)
+    if (nextOffset >= (behind.get(partition) ?? 0)) behind.delete(partition)
+    onProgress(
+      [...reached.values()].reduce((sum, offset) => sum + offset, 0),
+      total,
+    )
+    if (behind.size === 0) finished.resolve()
+  }
+  const observer: PartitionObserver<State> = {
+    restored: (partition, _state, nextOffset) => advance(partition, nextOffset),
+    folded: (partition, _state, nextOffset) => advance(partition, nextOffset),
+    revoked: () => {},
+  }
+  const running = await runService(definition, deps, observer)
+  try {
+    await Promise.race([finished.promise, running.ended])
+  } finally {
+    await running.stop()
+  }
+}

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import { ObstreamError } from '#lib/errors.ts'
+
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>
+
+/**
+ * A secret by the name of its environment variable: the value of `NAME`, or what stands in the file that `NAME_FILE`
+ * names, without the line end. An empty value is no secret.
+ *
+ * @throws OBS_INPUT_MISSING when the file cannot be read
+ */
+export function readSecret(env: EnvironmentVariables, name: string): string | undefined {
+  const value = env[name]
+  if (value) return value
+  const path = env[`${name}_FILE`]
+  if (!path) return undefined
+  try {
+    return readFileSync(path, 'utf8').trimEnd() || undefined
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new ObstreamError(
+      'OBS_INPUT_MISSING',
+      `${name}_FILE names ${path}, which cannot be read (${code}); correct the path or its permissions`,
+      { cause: error },
+    )
+  }
+}
