@@ -1,0 +1,37 @@
+import { ObstreamError } from '#lib/errors.ts'
+import { type ArtefactStore, checkPath } from './port.ts'
+
+/** Artefacts of a replay or a test: they end with the process. Keeps the promises of the port but durability. */
+export function openMemoryArtefacts(): ArtefactStore {
+  const files = new Map<string, Uint8Array>()
+  return {
+    async read(path) {
+      checkPath(path)
+      const bytes = files.get(path)
+      return bytes ? Uint8Array.from(bytes) : null
+    },
+    async write(path, bytes) {
+      refuseClash(files, path)
+      files.set(path, Uint8Array.from(bytes))
+    },
+    async remove(path) {
+      checkPath(path)
+      files.delete(path)
+    },
+    async list(folder) {
+      checkPath(folder)
+      return [...files.keys()].filter((path) => path.startsWith(`${folder}/`)).sort()
+    },
+  }
+}
+
+/** A name is a file or a folder, as on a disk. */
+function refuseClash(files: ReadonlyMap<string, unknown>, path: string): void {
+  const parts = checkPath(path)
+  const above = parts.slice(0, -1).map((_, i) => parts.slice(0, i + 1).join('/'))
+  const file = above.find((folder) => files.has(folder))
+  if (file !== undefined)
+    throw new ObstreamError('OBS_ARTEFACT_CANNOT_CREATE', `cannot write ${path}: ${file} is a file`)
+  if ([...files.keys()].some((other) => other.startsWith(`${path}/`)))
+    throw new ObstreamError('OBS_ARTEFACT_CANNOT_CREATE', `cannot write ${path}: it is a folder`)
+}

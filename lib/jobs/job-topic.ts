@@ -1,0 +1,76 @@
+import type { TopicCodec } from '#lib/codec/avro.ts'
+import { isObstreamError } from '#lib/errors.ts'
+import type { EventLog, Offset } from '#lib/eventlog/port.ts'
+import type { JobFact, JobFinished } from '#lib/facts.ts'
+import { topics } from '#lib/topics.ts'
+import { JobHistory } from './job-history.ts'
+import { jobFactKey } from './job-keys.ts'
+import { readFacts } from './read-facts.ts'
+
+const APPEND_ATTEMPTS = 3
+
+/** `obs.job.v1` as those who run jobs see it. */
+export class JobTopic {
+  readonly #log: EventLog
+  readonly #codec: TopicCodec<JobFact>
+  readonly #histories = new Map<string, JobHistory>()
+  readonly #finished: JobFinished[] = []
+  #next: Offset | null = null
+  #reading: Promise<void> = Promise.resolve()
+
+  constructor(log: EventLog, codec: TopicCodec<JobFact>) {
+    this.#log = log
+    this.#codec = codec
+  }
+
+  /** The history of a job up to what the log holds now. It goes on growing with later calls. */
+  async history(job: string): Promise<JobHistory> {
+    await this.#readOn()
+    return this.#historyOf(job)
+  }
+
+  /** The ends of all jobs up to what the log holds now, skipped and dry runs among them, in the order of the log. */
+  async finished(): Promise<readonly JobFinished[]> {
+    await this.#readOn()
+    return this.#finished
+  }
+
+  /**
+   * Appends a fact. Not knowing whether it landed, it says the same again: of two records with one key the first counts.
+   *
+   * @throws OBS_LOG_OUTCOME_UNKNOWN when that stays so · what `EventLog.append` throws
+   */
+  async append(fact: JobFact): Promise<void> {
+    const record = { key: Buffer.from(jobFactKey(fact)), value: this.#codec.encode(fact) }
+    for (let attempt = 1; ; attempt++)
+      try {
+        await this.#log.append(topics.job.name, 0, [record])
+        return
+      } catch (error) {
+        if (!isObstreamError(error, 'OBS_LOG_OUTCOME_UNKNOWN') || attempt === APPEND_ATTEMPTS) throw error
+      }
+  }
+
+  /** One reader at a time: two would fold the same records twice, or in another order. */
+  #readOn(): Promise<void> {
+    this.#reading = this.#reading.catch(() => {}).then(() => this.#read())
+    return this.#reading
+  }
+
+  async #read(): Promise<void> {
+    const { earliest, end } = (await this.#log.offsets(topics.job.name))[0]!
+    const stretch = { partition: 0, from: Math.max(this.#next ?? earliest, earliest), to: end }
+    for await (const { key, value, offset } of readFacts(this.#log, this.#codec, stretch)) {
+      const isNew = this.#historyOf(value.job).take(key, value)
+      if (isNew && value.type === 'finished') this.#finished.push(value)
+      this.#next = offset + 1
+    }
+    this.#next = Math.max(end, stretch.from)
+  }
+
+  #historyOf(job: string): JobHistory {
+    const history = this.#histories.get(job) ?? new JobHistory()
+    this.#histories.set(job, history)
+    return history
+  }
+}

@@ -1,0 +1,35 @@
+import type { ArtefactStore } from '#lib/artefacts/port.ts'
+import { sha256Hex } from '#lib/codec/sha256.ts'
+import { CHECKSUM_FILE, type LatencyProjection, type ProjectedFile } from '../latency-projection.ts'
+
+/**
+ * Makes the files be what a projection says. Archive first, the files that lose those rows after it, so that a crash
+ * between two steps leaves each row in at least one file; the next run of the job makes the rest.
+ *
+ * @throws OBS_ARTEFACT_CANNOT_CREATE, OBS_ARTEFACT_IO · the signal's reason
+ */
+export async function writeLatencyFiles(
+  store: ArtefactStore,
+  projection: LatencyProjection,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { archive, checksums, retired, current, rollup } = projection
+  for (const file of [...archive, ...(checksums ? [checksums] : [])]) await writeIfDifferent(store, file, signal)
+  for (const path of checksums ? retired : [CHECKSUM_FILE, ...retired]) {
+    signal?.throwIfAborted()
+    await store.remove(path)
+  }
+  for (const file of [current, rollup]) await writeIfDifferent(store, file, signal)
+}
+
+/** Most archive files have been written by an earlier job; one that somebody has damaged is made whole. */
+async function writeIfDifferent(
+  store: ArtefactStore,
+  file: ProjectedFile,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted()
+  const existing = await store.read(file.path)
+  if (existing?.length === file.bytes && sha256Hex(existing) === file.sha256) return
+  await store.write(file.path, file.content)
+}

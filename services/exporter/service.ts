@@ -1,0 +1,69 @@
+import { openFileArtefacts } from '#lib/artefacts/files.ts'
+import type { TopicCodec } from '#lib/codec/avro.ts'
+import type { Config } from '#lib/config.ts'
+import type { Alert, JobFact, SampleFact, WindowFact } from '#lib/facts.ts'
+import { JobTopic } from '#lib/jobs/job-topic.ts'
+import type { Environment } from '#lib/runtime/environment.ts'
+import type { RunningService } from '#lib/runtime/run.ts'
+import { MINUTE_MS } from '#lib/time.ts'
+import { type TopicDefinition, topics } from '#lib/topics.ts'
+import { fileJobLock } from './adapters/job-lock.ts'
+import { type ExporterDependencies, LatencyLoops } from './adapters/latency-loops.ts'
+import type { LatencyOptions } from './latency-options.ts'
+
+/** A job gives rollup, and then the alerter, this long to come to its cut. */
+const WAIT_MS = MINUTE_MS
+
+/** What started the process, for the records of its jobs. */
+export interface Provenance {
+  /** argv, secrets masked. */
+  readonly command: readonly string[]
+  readonly commitSha: string | null
+}
+
+/**
+ * The exporter of a running system: claims the slots of the latency job and runs what is claimed.
+ *
+ * Reads obs.sample.v1, obs.window.v1, obs.alert.v1; reads and writes obs.job.v1; writes the artefacts. It belongs to no
+ * consumer group: several exporters on one log agree by the claims.
+ */
+export function startExporter(deps: ExporterDependencies, config: Config, provenance: Provenance): RunningService {
+  const options = latencyOptions(config)
+  return new LatencyLoops(deps, { everyMs: config.jobs.latency.everyMs, options, ...provenance })
+}
+
+/** What the configuration says of the latency job. */
+export function latencyOptions({ jobs: { latency } }: Config): LatencyOptions {
+  const { rawRetentionDays, rollupRetentionDays, rollupOutput } = latency
+  return { rawRetentionDays, rollupRetentionDays, rollupOutput }
+}
+
+/**
+ * What jobs of the exporter work with, in this process.
+ *
+ * @param lockFile relative to the data directory; default `ops/.latency.lock`
+ */
+export function exporterDependencies(environment: Environment, lockFile?: string): ExporterDependencies {
+  const { log, clock, ids, logger, config } = environment
+  return {
+    log,
+    clock,
+    ids,
+    logger,
+    codecs: {
+      sample: codecOf<SampleFact>(environment, topics.sample),
+      window: codecOf<WindowFact>(environment, topics.window),
+      alert: codecOf<Alert>(environment, topics.alert),
+    },
+    jobs: new JobTopic(log, codecOf<JobFact>(environment, topics.job)),
+    store: openFileArtefacts(config.dataDir),
+    lock: fileJobLock(config.dataDir, lockFile),
+    waitMs: WAIT_MS,
+  }
+}
+
+function codecOf<Value extends object>({ codecs }: Environment, topic: TopicDefinition): TopicCodec<Value> {
+  const codec = codecs.get(topic)
+  if (!codec) throw new TypeError(`no codec was opened for ${topic.name}`)
+  return codec as TopicCodec<object> as TopicCodec<Value>
+}
