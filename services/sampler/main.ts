@@ -1,0 +1,55 @@
+import { codecOf, type Environment } from '#lib/runtime/environment.ts'
+import { type RunningService, runService } from '#lib/runtime/run.ts'
+import { topics } from '#lib/topics.ts'
+import { createProbePool } from './adapters/probe-pool.ts'
+import { createSamplerCounters } from './metrics.ts'
+import { Sampling } from './sampling.ts'
+import type { SamplingDependencies } from './sampling-parts.ts'
+import { type RoundSummary, SamplingRound } from './sampling-round.ts'
+import { samplerService } from './service.ts'
+
+/** Starts the sampler in this process: the fold that remembers, and the edge that probes. @throws OBS_LOG_GROUP_HELD */
+export async function startSampler(env: Environment): Promise<RunningService> {
+  const deps = samplingDependencies(env)
+  const sampling = new Sampling(deps)
+  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, sampling.observer)
+  await sampling.start()
+  const ended = Promise.race([memory.ended, sampling.ended])
+  ended.catch(() => {})
+  return {
+    name: 'sampler',
+    get waitsFor() {
+      return memory.waitsFor ?? (sampling.lastTickAt === null ? 'its first tick' : null)
+    },
+    ended,
+    async stop() {
+      await sampling.stop()
+      await deps.prober.close()
+      await memory.stop()
+    },
+  }
+}
+
+/** One round over all sources, then the end. @throws OBS_LOG_GROUP_HELD when a sampler runs; OBS_SAMPLER_CLOCK */
+export async function sampleOnce(env: Environment, signal: AbortSignal): Promise<RoundSummary> {
+  const deps = samplingDependencies(env)
+  const round = new SamplingRound(deps)
+  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer)
+  const stop = (): void => void round.stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await round.run()
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await round.stop()
+    await deps.prober.close()
+    await memory.stop()
+  }
+}
+
+function samplingDependencies(env: Environment): SamplingDependencies {
+  const { config, log, clock, logger } = env
+  const codecs = { sample: codecOf(env, topics.sample), plan: codecOf(env, topics.plan) }
+  const counters = createSamplerCounters(env.metrics)
+  return { config, log, clock, logger, codecs, counters, prober: createProbePool(clock) }
+}
