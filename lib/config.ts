@@ -15,7 +15,11 @@ export interface Config {
   readonly log: string
   readonly publicUrl: string | null
   readonly sources: readonly SourceConfig[]
-  readonly window: { readonly lengthMs: Milliseconds; readonly graceMs: Milliseconds; readonly latenessMs: Milliseconds }
+  readonly window: {
+    readonly lengthMs: Milliseconds
+    readonly graceMs: Milliseconds
+    readonly latenessMs: Milliseconds
+  }
   readonly partitions: number
   readonly rules: readonly Rule[]
   readonly calendar: { readonly kind: 'always' | 'fx'; readonly holidays: readonly string[] }
@@ -69,4 +73,3 @@ export interface ConfigFault {
   readonly value: string
   readonly message: string
 }
-

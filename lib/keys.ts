@@ -15,7 +15,10 @@ export function keyPart(text: string): string {
 }
 
 function percentEncode(character: string): string {
-  return Array.from(Buffer.from(character, 'utf8'), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+  return Array.from(
+    Buffer.from(character, 'utf8'),
+    (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+  ).join('')
 }
 
 /** Joins parts to a key, e.g. `router_demo/2026-06-27T23:00:00Z/r0`. Instants are written by `instantPart`. */

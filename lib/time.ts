@@ -66,6 +66,7 @@ export function parseDuration(text: string): Milliseconds | undefined {
 
 /** The shortest exact form that `parseDuration` reads back: `15m`, `90s`, `1500ms`. */
 export function formatDuration(ms: Milliseconds): string {
-  for (const [unit, size] of Object.entries(UNIT_MS).toReversed()) if (ms >= size && ms % size === 0) return `${ms / size}${unit}`
+  for (const [unit, size] of Object.entries(UNIT_MS).toReversed())
+    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`
   return `${ms}ms`
 }

@@ -42,7 +42,12 @@ export interface EnvironmentParts {
  */
 export async function openEnvironment(parts: EnvironmentParts): Promise<Environment> {
   const { config, clock } = parts
-  const log = await openLog(config.log, { clock, partitions: config.partitions, dataDir: config.dataDir })
+  const log = await openLog(config.log, {
+    clock,
+    partitions: config.partitions,
+    dataDir: config.dataDir,
+    onBackgroundError: (error) => parts.logger.warn({ error }, 'the log could not be tidied up; it tries again'),
+  })
   try {
     return await environmentOn(log, openEmbeddedRegistry(log.schemas), parts)
   } catch (error) {
