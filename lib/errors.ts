@@ -88,7 +88,6 @@ export const errorCatalogue = {
     75,
     'It is not known whether an append landed. The service starts again from its own output.',
   ),
-  OBS_LOG_REFUSED: transient(69, 'The log refused an append; certainly nothing was written.'),
   OBS_LOG_TOPIC_MISSING: kind(69, 'A topic does not exist. `obstream topics apply` creates the catalogue.'),
   OBS_LOG_TOPIC_DIFFERS: kind(
     65,

@@ -99,7 +99,7 @@ export interface EventLog {
    * Appends records as one batch.
    *
    * @throws OBS_LOG_BATCH_TOO_LARGE before anything is sent
-   * @throws OBS_LOG_REFUSED, OBS_LOG_BUSY, OBS_LOG_IO, OBS_LOG_TOPIC_MISSING certainly not appended
+   * @throws OBS_LOG_BUSY, OBS_LOG_IO, OBS_LOG_TOPIC_MISSING certainly not appended
    * @throws OBS_LOG_OUTCOME_UNKNOWN perhaps appended now, perhaps later
    */
   append(topic: string, partition: number, records: readonly LogRecord[]): Promise<Appended>

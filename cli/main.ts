@@ -1,0 +1,21 @@
+import { exitCodes } from '#lib/errors.ts'
+import { systemClock } from '#lib/runtime/clock.ts'
+import { reportFailure } from './exit.ts'
+import { runCli } from './run-cli.ts'
+import type { CliContext } from './session.ts'
+
+const context: CliContext = {
+  env: process.env,
+  cwd: process.cwd(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock: systemClock,
+}
+
+// The reader has gone, as in `obstream tail obs.sample.v1 | head`: nobody is left to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.io),
+)
+process.on('uncaughtException', (error) => process.exit(reportFailure(context, error, false)))
+
+process.exitCode = await runCli(process.argv.slice(2), context)

@@ -1,0 +1,54 @@
+import type { ExitCode } from '#lib/errors.ts'
+import { configCommand } from './config.ts'
+import { reportFailure } from './exit.ts'
+import { importCommand } from './import.ts'
+import { initCommand } from './init.ts'
+import { latencyCommand } from './latency.ts'
+import type { Program } from './program.ts'
+import { createProgram, twinsThatSayNo } from './program.ts'
+import { replayCommand } from './replay.ts'
+import { serveCommand } from './serve.ts'
+import type { CliContext } from './session.ts'
+import { statusCommand } from './status.ts'
+import { tailCommand } from './tail.ts'
+import { topicsCommand } from './topics.ts'
+import { upCommand } from './up.ts'
+import { runImport } from './work/import.ts'
+import { latency } from './work/latency.ts'
+import { replay } from './work/replay.ts'
+import { serve } from './work/serve.ts'
+import { status } from './work/status.ts'
+import { up } from './work/up.ts'
+
+/** Every command, in the order of the help: set-up, services, one-shots, data. */
+export function addCommands(program: Program): void {
+  initCommand(program)
+  configCommand(program)
+  upCommand(program, up)
+  serveCommand(program, serve)
+  latencyCommand(program, latency)
+  statusCommand(program, status)
+  topicsCommand(program)
+  tailCommand(program)
+  importCommand(program, runImport)
+  replayCommand(program, replay)
+}
+
+/**
+ * Runs one command to its end.
+ *
+ * @param args without `node` and the script
+ * @returns the exit code; never throws
+ */
+export async function runCli(args: readonly string[], context: CliContext): Promise<ExitCode> {
+  try {
+    const program = createProgram(context)
+    addCommands(program)
+    for (const name of twinsThatSayNo(program.root, context.env)) delete process.env[name]
+    await program.root.parseAsync(args, { from: 'user' })
+    return program.exitCode
+  } catch (error) {
+    // A fault of the command line itself comes before the flags are parsed; a twin that says no is gone by now.
+    return reportFailure(context, error, args.includes('--json') || context.env['OBS_JSON'] !== undefined)
+  }
+}

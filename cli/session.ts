@@ -1,0 +1,92 @@
+import { resolve } from 'node:path'
+import type { Clock } from '#lib/runtime/clock.ts'
+import { formatFault } from '#lib/runtime/config-faults.ts'
+import type { ConfigOverrides, LoadedConfig } from '#lib/runtime/load-config.ts'
+import { loadConfig } from '#lib/runtime/load-config.ts'
+import type { Logger } from '#lib/runtime/logger.ts'
+import { createLogger } from '#lib/runtime/logger.ts'
+import { handleSignals } from '#lib/runtime/shutdown.ts'
+import type { Streams } from './terminal.ts'
+import { Terminal } from './terminal.ts'
+
+/** The process a command runs in. */
+export interface CliContext extends Streams {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly clock: Clock
+}
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly log?: string
+  readonly config?: string
+  readonly dataDir?: string
+}
+
+/** What one command has to work with. */
+export interface Session {
+  readonly flags: GlobalFlags
+  readonly context: CliContext
+  /** Absolute. */
+  readonly dataDir: string
+  readonly terminal: Terminal
+  /**
+   * The configuration that the flags name; its warnings are told on stderr.
+   *
+   * @throws ConfigError, OBS_CONFIG_NOT_FOUND
+   */
+  loadConfig(more?: ConfigRequest): LoadedConfig
+  /** Writes to stderr: JSON lines, or for people at a terminal. `--quiet` leaves out what is less than a warning. */
+  logger(service: string, secrets?: readonly string[]): Logger
+  /** Aborts at the first SIGINT or SIGTERM; a second one ends the process. */
+  interrupted(): AbortSignal
+}
+
+export interface ConfigRequest {
+  readonly alertConfigPath?: string
+  readonly overrides?: ConfigOverrides
+}
+
+export function openSession(context: CliContext, flags: GlobalFlags): Session {
+  const { env, stderr, clock } = context
+  const dataDir = resolve(context.cwd, flags.dataDir ?? '.')
+  const terminal = new Terminal(context, { quiet: flags.quiet === true, json: flags.json === true })
+  return {
+    flags,
+    context,
+    dataDir,
+    terminal,
+    loadConfig({ alertConfigPath, overrides } = {}) {
+      const loaded = loadConfig({
+        dataDir,
+        env,
+        ...(flags.config === undefined ? {} : { configPath: flags.config }),
+        ...(alertConfigPath === undefined ? {} : { alertConfigPath }),
+        overrides: { ...overrides, ...(flags.log === undefined ? {} : { log: flags.log }) },
+      })
+      for (const warning of loaded.warnings) terminal.warn(formatFault(warning))
+      return loaded
+    },
+    logger: (service, secrets = []) =>
+      createLogger({
+        service,
+        clock,
+        level: flags.quiet ? 'warn' : 'info',
+        sink: stderr,
+        secrets,
+        ...(terminal.isInteractive ? { pretty: { colour: !env['NO_COLOR'] } } : {}),
+      }),
+    interrupted() {
+      const interrupted = new AbortController()
+      handleSignals({ source: process, clock, stop: () => interrupted.abort(), endNow: endProcess })
+      return interrupted.signal
+    },
+  }
+}
+
+/** Ends at once, as the signal would have done without us. */
+export function endProcess(signal: NodeJS.Signals): never {
+  process.exit(signal === 'SIGINT' ? 130 : 143)
+}

@@ -1,0 +1,48 @@
+import type { Config } from '#lib/config.ts'
+import { readBuildInfo } from '#lib/runtime/build-info.ts'
+import { type Environment, openEnvironment } from '#lib/runtime/environment.ts'
+import { randomIds } from '#lib/runtime/ids.ts'
+import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
+import type { RunLogger } from '#lib/runtime/run.ts'
+import type { Session } from '../session.ts'
+
+/** What a command asks of its configuration. */
+export interface DeskRequest {
+  /** From the data directory. */
+  readonly alertConfig: string
+}
+
+/**
+ * Opens the log that the configuration names, for a command that works on it.
+ *
+ * @param service name in the logger's lines
+ * @throws OBS_CONFIG_INVALID and what `openEnvironment` throws
+ */
+export async function openDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
+  const { config, secrets } = session.loadConfig({ alertConfigPath: request.alertConfig })
+  return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
+}
+
+/** For commands that end by themselves: what they do, they say at the end; warnings are told at once. */
+export function withoutNews(logger: RunLogger): RunLogger {
+  return { info: () => {}, warn: (fields, message) => logger.warn(fields, message) }
+}
+
+/** The same for a configuration that is at hand. */
+export function openDeskOf(session: Session, config: Config, logger: RunLogger): Promise<Environment> {
+  return openEnvironment({
+    config,
+    clock: session.context.clock,
+    ids: randomIds,
+    logger,
+    metrics: createMetricsRegistry(),
+  })
+}
+
+/** What started this process, for the records of its jobs; flags hold no secrets, those come from the environment. */
+export function provenanceOf(session: Session): {
+  readonly command: readonly string[]
+  readonly commitSha: string | null
+} {
+  return { command: ['obstream', ...process.argv.slice(2)], commitSha: readBuildInfo(session.context.env).commitSha }
+}

@@ -1,0 +1,68 @@
+import { readBuildInfo } from '#lib/runtime/build-info.ts'
+import type { Environment } from '#lib/runtime/environment.ts'
+import { createHealthServer } from '#lib/runtime/health.ts'
+import type { RunningService } from '#lib/runtime/run.ts'
+import { createLifecycle, type Part } from '#lib/runtime/shutdown.ts'
+import type { ServiceName } from '../serve.ts'
+import type { Session } from '../session.ts'
+import { serviceStarts } from './services.ts'
+
+/**
+ * Runs services and their health endpoints until the process is interrupted or one of them fails.
+ *
+ * @param beside what further runs with them; starts before them and stops after
+ * @param onReady called when everything has started, with the address of the health endpoints
+ * @throws the fault that ended a service, after the others have stopped
+ */
+export async function runServices(
+  session: Session,
+  env: Environment,
+  names: readonly ServiceName[],
+  run: { readonly beside?: readonly Part[]; readonly onReady?: (url: string) => void } = {},
+): Promise<void> {
+  const interrupted = session.interrupted()
+  const lifecycle = createLifecycle(env.clock)
+  const running = new Map<ServiceName, RunningService>()
+  const failed = Promise.withResolvers<never>()
+  lifecycle.add({ name: 'log', start: () => {}, stop: () => env.close() })
+  for (const part of run.beside ?? []) lifecycle.add(part)
+  for (const name of names) lifecycle.add(servicePart(name, session, env, running, failed.reject))
+  const health = createHealthServer({
+    bind: env.config.bind,
+    build: readBuildInfo(session.context.env),
+    metrics: env.metrics,
+    checks: Object.fromEntries(
+      names.map((name) => [name, () => (running.has(name) ? running.get(name)!.waitsFor : 'starting')]),
+    ),
+  })
+  lifecycle.add({
+    name: 'health',
+    start: async () => run.onReady?.((await health.start()).url),
+    stop: () => health.stop(),
+  })
+  const stopped = new Promise<void>((resolve) => interrupted.addEventListener('abort', () => resolve(), { once: true }))
+  try {
+    if (!interrupted.aborted) await Promise.race([lifecycle.start(), failed.promise])
+    if (!interrupted.aborted) await Promise.race([stopped, failed.promise])
+  } finally {
+    await lifecycle.stop()
+  }
+}
+
+function servicePart(
+  name: ServiceName,
+  session: Session,
+  env: Environment,
+  running: Map<ServiceName, RunningService>,
+  fail: (error: unknown) => void,
+): Part {
+  return {
+    name,
+    async start() {
+      const service = await serviceStarts[name](env, session)
+      service.ended.catch(fail)
+      running.set(name, service)
+    },
+    stop: () => running.get(name)!.stop(),
+  }
+}

@@ -1,0 +1,147 @@
+import type { EventLog } from '#lib/eventlog/port.ts'
+import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
+import { readFacts } from '#lib/jobs/read-facts.ts'
+import { codecOf, type Environment } from '#lib/runtime/environment.ts'
+import { decodeOwn, readSet } from '#lib/runtime/own-records.ts'
+import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
+import type { CommandRun } from '../program.ts'
+import type { StatusFlags } from '../status.ts'
+import { openDesk } from './desk.ts'
+
+/** `obstream status`: everything it tells is read from the log, so it works beside running services. */
+export const status: CommandRun<readonly [StatusFlags]> = async (session, flags) => {
+  const env = await openDesk(session, 'status', flags)
+  try {
+    const found = await look(env)
+    if (session.terminal.json) session.terminal.summary(asJson(found))
+    else for (const line of asText(found, env.clock.now())) session.terminal.print(line)
+  } finally {
+    await env.close()
+  }
+  return undefined
+}
+
+interface Found {
+  readonly lastTickAt: Instant | null
+  readonly sources: readonly { readonly source: string; readonly scheduledAt: Instant; readonly text: string }[]
+  /** Samples that rollup, and facts that the alerter, has not folded yet. */
+  readonly behind: Readonly<Record<string, number>>
+  readonly openAlerts: readonly Alert[]
+  readonly lastJob: (JobFact & { type: 'finished' }) | null
+  readonly deadLetters: number
+}
+
+async function look(env: Environment): Promise<Found> {
+  const sources = new Map<string, SampleFact & { type: 'probe' }>()
+  let lastTickAt: Instant | null = null
+  const sampleCodec = codecOf(env, topics.sample)
+  for (const { partition, end } of await env.log.offsets(topics.sample.name)) {
+    const from = Math.max(0, end - RECENT_SAMPLES)
+    for await (const { key, value } of readFacts(env.log, sampleCodec, {
+      partition,
+      from: await firstKept(env.log, partition, from),
+      to: end,
+    }))
+      if (value.type === 'tick') lastTickAt = Math.max(lastTickAt ?? 0, value.at)
+      else if (value.scheduledAt >= (sources.get(key)?.scheduledAt ?? 0)) sources.set(key, value)
+  }
+  const [deadLetters] = await env.log.offsets(topics.deadLetter.name)
+  return {
+    lastTickAt,
+    sources: [...sources]
+      .map(([source, probe]) => ({ source, scheduledAt: probe.scheduledAt, text: textOf(probe) }))
+      .toSorted((a, b) => (a.source < b.source ? -1 : 1)),
+    behind: {
+      rollup: await lag(env.log, 'rollup', topics.sample.name),
+      alerter: await lag(env.log, 'alerter', topics.window.name),
+    },
+    openAlerts: await openAlerts(env),
+    lastJob: await lastJob(env),
+    deadLetters: deadLetters!.end - deadLetters!.earliest,
+  }
+}
+
+/** Enough to meet every source of a large desk; the rest of the log is not read. */
+const RECENT_SAMPLES = 20_000
+
+async function firstKept(log: EventLog, partition: number, from: number): Promise<number> {
+  return Math.max(from, (await log.offsets(topics.sample.name))[partition]!.earliest)
+}
+
+const textOf = ({ outcome, latencyMs, errorCode }: SampleFact & { type: 'probe' }): string =>
+  outcome === 'ok' ? `${latencyMs} ms` : [outcome, errorCode].filter(Boolean).join(' ')
+
+async function lag(log: EventLog, group: string, topic: string): Promise<number> {
+  const commits = await log.committed(group, topic)
+  const places = await log.offsets(topic)
+  return places.reduce((sum, { partition, earliest, end }) => {
+    const commit = commits.find((candidate) => candidate.partition === partition)
+    const next = commit ? (topic === topics.sample.name ? commit.position[0]! : end) : earliest
+    return sum + Math.max(0, end - next)
+  }, 0)
+}
+
+async function openAlerts(env: Environment): Promise<readonly Alert[]> {
+  const codec = codecOf(env, topics.alert)
+  const newest = new Map<string, Alert>()
+  for (const { partition } of await env.log.offsets(topics.alert.name))
+    for (const { value } of await readSet(env.log, topics.alert.name, partition, () => true)) {
+      const alert = await decodeOwn(codec, value)
+      if (alert.kind === 'resolved') newest.delete(alert.alertId)
+      else if (alert.kind !== 'annotated' || newest.has(alert.alertId)) newest.set(alert.alertId, alert)
+    }
+  return [...newest.values()].toSorted((a, b) => a.openedAt - b.openedAt)
+}
+
+async function lastJob(env: Environment): Promise<Found['lastJob']> {
+  const [place] = await env.log.offsets(topics.job.name)
+  let last: Found['lastJob'] = null
+  for await (const { value } of readFacts(env.log, codecOf(env, topics.job), {
+    partition: 0,
+    from: place!.earliest,
+    to: place!.end,
+  }))
+    if (value.type === 'finished') last = value
+  return last
+}
+
+function asJson({ lastTickAt, sources, behind, openAlerts, lastJob, deadLetters }: Found): object {
+  return {
+    last_tick_at: lastTickAt === null ? null : formatInstant(lastTickAt),
+    sources: sources.map(({ source, scheduledAt, text }) => ({
+      source,
+      scheduled_at: formatInstant(scheduledAt),
+      last: text,
+    })),
+    behind,
+    open_alerts: openAlerts.map(({ alertId, severity, openedAt, reason }) => ({
+      id: alertId,
+      severity,
+      opened_at: formatInstant(openedAt),
+      reason,
+    })),
+    last_job: lastJob && { job_id: lastJob.jobId, status: lastJob.status, error_code: lastJob.errorCode },
+    dead_letters: deadLetters,
+  }
+}
+
+function asText(found: Found, now: Instant): readonly string[] {
+  const { lastTickAt, sources, behind, openAlerts, lastJob, deadLetters } = found
+  const age =
+    lastTickAt === null
+      ? 'never'
+      : `${formatInstant(lastTickAt)}, ${formatDuration(Math.round((now - lastTickAt) / 1_000) * 1_000)} ago`
+  return [
+    `last tick   ${age}`,
+    ...sources.map(({ source, scheduledAt, text }) => `source      ${source}  ${formatInstant(scheduledAt)}  ${text}`),
+    `behind      rollup ${behind['rollup']} samples, alerter ${behind['alerter']} facts`,
+    ...(openAlerts.length === 0
+      ? ['alerts      none is open']
+      : openAlerts.map(
+          ({ severity, alertId, reason }) => `alert       ${severity.toUpperCase()}  ${alertId}  ${reason}`,
+        )),
+    `last job    ${lastJob ? `${lastJob.jobId} ${lastJob.status}${lastJob.errorMessage ? `: ${lastJob.errorMessage}` : ''}` : 'none'}`,
+    `unreadable  ${deadLetters} records in ${topics.deadLetter.name}`,
+  ]
+}
