@@ -1,5 +1,6 @@
 import { ObstreamError } from '#lib/errors.ts'
-import type { SchemaStore, StoredSchema } from '#lib/registry/port.ts'
+import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
+import type { SchemaStore } from '#lib/registry/port.ts'
 import {
   type BatchSpan,
   type BatchStore,
@@ -35,25 +36,41 @@ export class MemoryLog extends EmbeddedLog {
   }
 }
 
+/**
+ * A store in memory that nobody else shares.
+ *
+ * @param begin where a new partition begins: its bounds while it holds nothing; `earliest` and `end` are equal
+ */
+export function createMemoryStore(
+  latencyPartitions: number,
+  begin: (topic: string, partition: number) => PartitionBounds,
+): BatchStore {
+  return new MemoryStore(new Memory(latencyPartitions, begin), new Set())
+}
+
+const fromZero = (): PartitionBounds => ({ earliest: 0, end: 0, lastAppendedAtMs: 0 })
+
 /** Creates an empty log in memory. */
 export function openMemoryLog(options: EmbeddedLogOptions): MemoryLog {
-  const memory = new Memory(options.partitions)
+  const memory = new Memory(options.partitions, fromZero)
   return new MemoryLog(memory, memory.groups, options)
 }
 
 /** What all handles share. */
 class Memory {
   readonly latencyPartitions: number
+  readonly begin: (topic: string, partition: number) => PartitionBounds
   readonly groups = new Set<string>()
   readonly topics = new Map<string, TopicSettings>()
   readonly partitions = new Map<string, MemoryPartition>()
   readonly commits = new Map<string, { readonly partition: number } & Progress>()
-  readonly schemas: SchemaStore = new MemorySchemas()
+  readonly schemas: SchemaStore = new MemorySchemaStore()
   readonly watchers = new Set<() => void>()
   version = 0
 
-  constructor(latencyPartitions: number) {
+  constructor(latencyPartitions: number, begin: Memory['begin']) {
     this.latencyPartitions = latencyPartitions
+    this.begin = begin
   }
 }
 
@@ -90,7 +107,7 @@ class MemoryStore implements BatchStore {
     this.#memory.topics.set(settings.name, settings)
     if (isNew)
       for (let i = 0; i < settings.partitions; i++)
-        this.#memory.partitions.set(`${settings.name}/${i}`, new MemoryPartition())
+        this.#memory.partitions.set(`${settings.name}/${i}`, new MemoryPartition(this.#memory.begin(settings.name, i)))
   }
 
   partition(topic: string, partition: number): StoredPartition | undefined {
@@ -127,12 +144,20 @@ class MemoryStore implements BatchStore {
 class MemoryPartition implements StoredPartition {
   /** In order of offset. */
   readonly #batches: StoredBatch[] = []
-  #earliest: Offset = 0
-  #compactedTo: Offset = 0
+  readonly #begin: PartitionBounds
+  #earliest: Offset
+  #compactedTo: Offset
+
+  constructor(begin: PartitionBounds) {
+    this.#begin = begin
+    this.#earliest = begin.earliest
+    this.#compactedTo = begin.earliest
+  }
 
   bounds(): PartitionBounds {
     const last = this.#batches.at(-1)
-    return { earliest: this.#earliest, end: last ? last.lastOffset + 1 : 0, lastAppendedAtMs: last?.appendedAtMs ?? 0 }
+    if (!last) return this.#begin
+    return { earliest: this.#earliest, end: last.lastOffset + 1, lastAppendedAtMs: last.appendedAtMs }
   }
 
   spanFrom(offset: Offset): BatchSpan | undefined {
@@ -190,21 +215,5 @@ class MemoryPartition implements StoredPartition {
       else high = middle
     }
     return low
-  }
-}
-
-class MemorySchemas implements SchemaStore {
-  readonly #schemas: StoredSchema[] = []
-
-  all(): readonly StoredSchema[] {
-    return this.#schemas
-  }
-
-  add(subject: string, schema: string, admit: (versions: readonly StoredSchema[]) => number | null): number {
-    const known = admit(this.#schemas.filter((stored) => stored.subject === subject))
-    if (known !== null) return known
-    const id = this.#schemas.length + 1
-    this.#schemas.push({ id, subject, schema })
-    return id
   }
 }

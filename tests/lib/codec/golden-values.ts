@@ -6,9 +6,9 @@ import type { JsonObject } from '#lib/codec/canonical-json.ts'
 import { factFromJson } from '#lib/codec/fact-json.ts'
 import type { Probe } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
+import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
 import type { SchemaRegistry } from '#lib/registry/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
-import { MemorySchemaStore } from '#tests/support/memory-schema-store.ts'
 import { schemaTopics } from './topic-values.ts'
 
 export interface Golden {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
+import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
 import type { AvroSchema, SchemaRegistry } from '#lib/registry/port.ts'
-import { MemorySchemaStore } from '#tests/support/memory-schema-store.ts'
 
 const subject = 'obs.window.v1-value'
 

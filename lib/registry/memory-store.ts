@@ -1,6 +1,6 @@
-import type { SchemaStore, StoredSchema } from '#lib/registry/port.ts'
+import type { SchemaStore, StoredSchema } from './port.ts'
 
-/** Schemas in memory, numbered from 1. */
+/** The schemas of a log in memory. */
 export class MemorySchemaStore implements SchemaStore {
   readonly #schemas: StoredSchema[] = []
 
