@@ -189,11 +189,11 @@ function isLoopback(host: string): boolean {
 
 function checkRules({ main, alert }: Checked, report: Report): void {
   for (const [index, rule] of alert.rules.entries())
-    if (rule.critical_after < rule.warning_after)
+    if (rule.critical_after <= rule.warning_after)
       report(
         ['rules', index, 'critical_after'],
         rule.critical_after,
-        `an alert is a warning first: write at least ${rule.warning_after} (warning_after)`,
+        `an alert is a warning first: write at least ${rule.warning_after + 1}, more than warning_after`,
       )
   const { fallback } = alert.delivery
   if (fallback !== null && !Object.hasOwn(main.channels, fallback))

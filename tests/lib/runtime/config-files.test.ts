@@ -239,7 +239,7 @@ describe('values that do not fit', () => {
       'critical before warning',
       VALID_MAIN,
       'rules:\n  - {id: a, match: "*", threshold_ms: 1, warning_after: 3, critical_after: 2}\n',
-      { key: 'rules[0].critical_after', value: '2', message: expect.stringContaining('at least 3') as never },
+      { key: 'rules[0].critical_after', value: '2', message: expect.stringContaining('at least 4') as never },
     ],
     [
       'a percentage above 100',

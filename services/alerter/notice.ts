@@ -1,0 +1,112 @@
+import type { Alert, Evidence } from '#lib/facts.ts'
+import { DAY_MS, formatInstant, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds, parseInstant } from '#lib/time.ts'
+
+export type Locale = 'en' | 'ja'
+
+/**
+ * A transition in one line for people, times in UTC:
+ * `CRITICAL router_demo: p95 812 ms > 500 ms, 3rd window running (20:00–23:00 UTC), n = 4/4/4.`
+ *
+ * The line is made of the transition's own fields; a reason that has no form of its own is quoted as recorded.
+ */
+export function noticeLine(alert: Alert, locale: Locale): string {
+  const words = locale === 'ja' ? japanese : english
+  return `${words.head(alert)} ${alert.source}: ${words.body(alert)}`
+}
+
+interface Words {
+  head(alert: Alert): string
+  body(alert: Alert): string
+}
+
+const english: Words = {
+  head: ({ kind, severity }) =>
+    kind === 'resolved' ? 'RESOLVED' : kind === 'annotated' ? 'NOTE' : severity.toUpperCase(),
+  body(alert) {
+    const open = lengthOf(alert.decidedAt - alert.openedAt, ' h', ' min', ' ')
+    if (alert.kind === 'annotated') return `${alert.reason}.`
+    if (alert.kind === 'reminded') return `${topicOf(alert)}, still open after ${open}.`
+    if (alert.kind === 'resolved' && isRecovery(alert))
+      return `${valueWords(alert)}, ${ordinal(alert.streak)} good window running (${periodOf(alert)}), n = ${countsOf(alert)}; was open for ${open}.`
+    if (alert.kind === 'resolved') return `${alert.reason}; was open for ${open}.`
+    if (alert.about === 'no_data') return `no data, ${alert.reason}.`
+    return `${valueWords(alert)}, ${ordinal(alert.streak)} window running (${periodOf(alert)}), n = ${countsOf(alert)}.`
+  },
+}
+
+const japaneseSeverity = { info: '情報', warning: '警告', critical: '重大' } as const
+
+const japanese: Words = {
+  head: ({ kind, severity }) =>
+    kind === 'resolved' ? '復旧' : kind === 'annotated' ? '注記' : japaneseSeverity[severity],
+  body(alert) {
+    const open = lengthOf(alert.decidedAt - alert.openedAt, '時間', '分', '')
+    const samples = `サンプル ${countsOf(alert)}`
+    if (alert.kind === 'annotated') return `遅れて届いたサンプルによる訂正(${alert.reason})。`
+    if (alert.kind === 'reminded') return `${alert.about === 'no_data' ? 'データなし' : '遅延'}の警報が${open}継続中。`
+    if (alert.kind === 'resolved' && isRecovery(alert))
+      return `${valueWords(alert, 'ja')}、正常が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。発報から${open}。`
+    if (alert.kind === 'resolved') return `警報終了(${alert.reason})。発報から${open}。`
+    if (alert.evidence.at(-1)?.verdict === 'gap')
+      return `データなし、欠測 ${alert.streak} 回目(${clock(alert.eventAt)} UTC まで)。`
+    if (alert.about === 'no_data')
+      return `サンプル不足が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。`
+    return `${valueWords(alert, 'ja')} が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。`
+  },
+}
+
+function topicOf({ about, thresholdMs }: Alert): string {
+  return about === 'no_data' ? 'no data' : `p95 above ${thresholdMs} ms or too many errors`
+}
+
+/** An end by good windows in a row; other ends have none that led to them. */
+function isRecovery({ about, streak }: Alert): boolean {
+  return about === 'breach' && streak > 0
+}
+
+/** The newest window's value: `p95 812 ms > 500 ms`, `p95 430 ms`, or errors when it is them that matter. */
+function valueWords({ evidence, thresholdMs }: Alert, locale: Locale = 'en'): string {
+  const newest = evidence.at(-1)
+  const p95Ms = newest?.p95Ms ?? null
+  const above = p95Ms !== null && thresholdMs !== null && p95Ms > thresholdMs
+  if (above) return `p95 ${p95Ms} ms > ${thresholdMs} ms`
+  if (newest?.verdict === 'ok') return `p95 ${p95Ms} ms`
+  const errors = newest?.errorCount ?? 0
+  return locale === 'ja' ? `エラー ${errors} 件` : `${errors} ${errors === 1 ? 'error' : 'errors'}`
+}
+
+const countsOf = ({ evidence }: Alert): string => evidence.map(({ count }) => count).join('/')
+
+/** From the start of the oldest window of the evidence to the end of the newest. */
+function periodOf({ evidence, eventAt }: Alert): string {
+  const starts = evidence.map(startOf)
+  const deciding = starts.findLast((start) => start < eventAt) ?? eventAt
+  const from = starts[0] ?? eventAt
+  const to = (starts.at(-1) ?? eventAt) + eventAt - deciding
+  const oneDay = Math.floor(from / DAY_MS) === Math.floor((to - 1) / DAY_MS)
+  return oneDay ? `${clock(from)}–${clock(to)} UTC` : `${dayAndClock(from)} – ${dayAndClock(to)} UTC`
+}
+
+/** A window's key is `source/start/revision`. */
+function startOf({ key }: Evidence): Instant {
+  const start = parseInstant(key.split('/')[1] ?? '')
+  if (start === undefined) throw new RangeError(`${key} is not the key of a window`)
+  return start
+}
+
+const clock = (at: Instant): string => formatInstant(at).slice(11, 16)
+
+const dayAndClock = (at: Instant): string => formatInstant(at).slice(5, 16).replace('T', ' ')
+
+function lengthOf(ms: Milliseconds, hourWord: string, minuteWord: string, between: string): string {
+  const hours = Math.floor(ms / HOUR_MS)
+  const minutes = Math.floor((ms % HOUR_MS) / MINUTE_MS)
+  const parts = [hours > 0 ? `${hours}${hourWord}` : '', minutes > 0 || hours === 0 ? `${minutes}${minuteWord}` : '']
+  return parts.filter((part) => part !== '').join(between)
+}
+
+function ordinal(count: number): string {
+  const teen = count % 100 >= 11 && count % 100 <= 13
+  const ending = teen ? 'th' : ({ 1: 'st', 2: 'nd', 3: 'rd' }[count % 10] ?? 'th')
+  return `${count}${ending}`
+}
