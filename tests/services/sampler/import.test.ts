@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { partitionOf } from '#lib/partitioner.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import type { ImportOptions, ImportProgress, ImportSummary } from '#services/sampler/import.ts'
 import { importRows } from '#services/sampler/import.ts'
-import { partitionOf } from '#services/sampler/partitioner.ts'
 import { at, Desk, http, idOf } from './desk.ts'
 
 let desk: Desk

@@ -1,0 +1,68 @@
+import type { Cause } from '#lib/cause.ts'
+import type { Instant } from '#lib/time.ts'
+import { type Board, type Now, type OpenWindow, type SourceBoard, sourceBoard } from './board.ts'
+import { SampleIds } from './sample-ids.ts'
+import { type Sample, Tally } from './tally.ts'
+
+/**
+ * Takes a sample in: it is counted in its open window, or waits for the next tick when its window is closed, or is
+ * refused when it lies more than one window ahead. An id that was seen before is dropped first.
+ *
+ * @param sample may change after the call
+ * @param cause of the sample; may change after the call
+ */
+export function countSample(board: Board, source: string, sample: Sample, cause: Cause): void {
+  const { now } = board
+  if (now === null) {
+    board.unplanned.push({ source, sample: copyOf(sample), cause: [...cause] })
+    return
+  }
+  const its = sourceBoard(board, source)
+  const at = sample.scheduledAt
+  if (its.tooEarly?.has(at, sample.ordinal)) return
+  if (at >= now.tooEarlyFromAt) refuseAsEarly(its, sample)
+  else if (at < now.openFromAt || its.isRetiredAt(at)) letWait(its, sample, now)
+  else if (windowFor(its, at, now, now.restartFrom).tally.add(sample)) its.watch?.fill(at)
+}
+
+/** The samples that came before the first tick are counted now that a plan says in which windows. */
+export function countUnplanned(board: Board, now: Now): void {
+  const { unplanned } = board
+  board.unplanned = []
+  for (const { source, sample, cause } of unplanned) {
+    const its = sourceBoard(board, source)
+    if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) continue
+    if (sample.scheduledAt >= now.tooEarlyFromAt) refuseAsEarly(its, sample)
+    else windowFor(its, sample.scheduledAt, now, cause).tally.add(sample)
+  }
+}
+
+function windowFor(its: SourceBoard, at: Instant, { grid }: Now, neededFrom: Cause): OpenWindow {
+  const open = its.openWindowAt(at)
+  if (open) return open
+  const span = grid.spanAt(at)
+  const window = { span, tally: new Tally(span.startAt), neededFrom }
+  its.open.push(window)
+  return window
+}
+
+function refuseAsEarly(its: SourceBoard, sample: Sample): void {
+  its.refuseForever(sample)
+  its.refusals.push({ sample: copyOf(sample), reason: 'too_early' })
+}
+
+function letWait(its: SourceBoard, sample: Sample, { grid, tickAt, plan }: Now): void {
+  const span = grid.spanAt(sample.scheduledAt)
+  let waiting = its.waiting.find((window) => window.span.startAt === span.startAt && window.span.endAt === span.endAt)
+  if (!waiting) {
+    waiting = { span, samples: [], ids: new SampleIds(span.startAt) }
+    its.waiting.push(waiting)
+  }
+  if (!waiting.ids.add(sample.scheduledAt, sample.ordinal)) return
+  const tooLate = span.endAt < tickAt - plan.plan.latenessMs
+  waiting.samples.push({ sample: copyOf(sample), tooLate })
+}
+
+function copyOf({ type, outcome, scheduledAt, ordinal, latencyMs }: Sample): Sample {
+  return { type, outcome, scheduledAt, ordinal, latencyMs }
+}

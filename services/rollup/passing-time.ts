@@ -1,0 +1,189 @@
+import type { Cause } from '#lib/cause.ts'
+import { ObstreamError } from '#lib/errors.ts'
+import type { Gap, Tick } from '#lib/facts.ts'
+import { gapKey } from '#lib/keys.ts'
+import type { PlannedSource } from '#lib/plan.ts'
+import type { FoldOutput, StepContext } from '#lib/runtime/define-service.ts'
+import type { Instant } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
+import { type Board, type Now, olderCause, oldestTickNeeded, sourceBoard } from './board.ts'
+import { countUnplanned } from './counting.ts'
+import { SlotWatch } from './gap.ts'
+import { decideWaiting, tellRefusals } from './late.ts'
+import { PlanInForce } from './plan-in-force.ts'
+import { Tally } from './tally.ts'
+import { tell } from './window.ts'
+import { type Span, WindowGrid } from './window-grid.ts'
+
+/** Only a later tick moves time. */
+export function movesTime({ now }: Board, { at }: Tick): boolean {
+  return now === null || at > now.tickAt
+}
+
+/** Lets time pass to a tick that moves it, and says what follows. */
+export function passTime(board: Board, tick: Tick, cause: Cause, context: StepContext): readonly FoldOutput[] {
+  const before = board.now
+  const now = nextNow(board, tick, [...cause], context)
+  board.now = now
+  if (before === null) countUnplanned(board, now)
+  for (const { id } of now.plan.sources) sourceBoard(board, id).plannedSinceAt ??= now.tickAt
+  const said = [
+    ...closeWindows(board, before, now),
+    ...decideWaiting(board, before, now, context),
+    ...retireSources(board, before, now),
+    ...tellRefusals(board, now),
+    ...tellGaps(board, before, now),
+  ]
+  forget(board, now)
+  return said
+}
+
+function nextNow(board: Board, tick: Tick, tickCause: Cause, { plan: read }: StepContext): Now {
+  const before = board.now
+  if (!read) throw new ObstreamError('OBS_RUNTIME_UNEXPECTED', `the plan ${tick.plan} of a tick is not at hand`)
+  const plan = before?.plan.hash === tick.plan ? before.plan : new PlanInForce(read, tick.plan)
+  const { windowMs, graceMs } = plan.plan
+  const grid = before?.grid ?? new WindowGrid(windowMs)
+  const newestEndAt = windowAfter(grid, tick.at).endAt
+  if (before && windowMs !== grid.lengthMs)
+    grid.changeLength(windowMs, newestEndAt, { restartFrom: before.restartFrom, first: tickCause })
+  const closedThroughAt = Math.max(tick.at - graceMs, before?.closedThroughAt ?? Number.NEGATIVE_INFINITY)
+  const met = [...(before?.ticks ?? []), { at: tick.at, cause: tickCause }]
+  const ticks = met.slice(
+    Math.max(
+      0,
+      met.findLastIndex(({ at }) => at <= closedThroughAt),
+    ),
+  )
+  return {
+    tickAt: tick.at,
+    plan,
+    grid,
+    closedThroughAt,
+    ticks,
+    restartFrom: ticks[0]!.cause,
+    openFromAt: grid.spanAt(closedThroughAt).startAt,
+    tooEarlyFromAt: newestEndAt,
+  }
+}
+
+/** The newest window that may have samples at an instant: the one after that which it lies in. */
+function windowAfter(grid: WindowGrid, at: Instant): Span {
+  return grid.spanAt(grid.spanAt(at).endAt)
+}
+
+/**
+ * Closes the windows whose grace has passed. One without a sample is told too when its source was expected: in the plan
+ * from before the window's end until now.
+ */
+function closeWindows(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
+  const said: FoldOutput[] = []
+  const ended = before ? now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt) : []
+  const close = (source: string, span: Span, tally: Tally): void => {
+    said.push(
+      ...tell({ source, span, tally, plan: now.plan, revision: 0, decidedAt: now.tickAt, late: false, retired: false }),
+    )
+  }
+  for (const its of board.sources.values()) {
+    const due = its.open.filter(({ span }) => span.endAt <= now.closedThroughAt)
+    if (due.length > 0) its.open = its.open.filter(({ span }) => span.endAt > now.closedThroughAt)
+    for (const { span, tally, neededFrom } of due) {
+      close(its.source, span, tally)
+      its.watch?.need(tally.ids.newestAt, neededFrom)
+    }
+    const { plannedSinceAt } = its
+    if (plannedSinceAt === null || !now.plan.source(its.source)) continue
+    for (const span of ended)
+      if (
+        span.endAt > plannedSinceAt &&
+        !due.some((window) => window.span.startAt === span.startAt) &&
+        !its.isRetiredAt(span.startAt)
+      )
+        close(its.source, span, new Tally(span.startAt))
+  }
+  return said
+}
+
+/** A source that this plan drops gets a last window, the one that is running, with what it holds so far. */
+function retireSources(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
+  if (before === null || before.plan === now.plan) return []
+  const said: FoldOutput[] = []
+  const span = now.grid.spanAt(now.tickAt)
+  for (const { id } of before.plan.sources) {
+    if (now.plan.source(id)) continue
+    const its = sourceBoard(board, id)
+    its.plannedSinceAt = null
+    if (its.isRetiredAt(span.startAt)) continue
+    const tally = its.openWindowAt(span.startAt)?.tally ?? new Tally(span.startAt)
+    its.open = its.open.filter((window) => window.tally !== tally)
+    its.retired = [...its.retired, { span, neededFrom: before.restartFrom }]
+    said.push(
+      ...tell({
+        source: id,
+        span,
+        tally,
+        plan: now.plan,
+        revision: 0,
+        decidedAt: now.tickAt,
+        late: false,
+        retired: true,
+      }),
+    )
+  }
+  return said
+}
+
+function tellGaps(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
+  const said: FoldOutput[] = []
+  const { plan, hash } = now.plan
+  for (const its of board.sources.values()) {
+    const source = now.plan.source(its.source)
+    const rule = now.plan.rule(its.source)
+    if (!source || !rule) {
+      its.watch = null
+      continue
+    }
+    if (!its.watch?.watches(source)) its.watch = beginWatch(board, source, before, now)
+    else if (before && before.plan !== now.plan) its.watch.changePlan(before.restartFrom)
+    for (const silence of its.watch.settle(now.closedThroughAt, plan.calendar, rule.noDataAfterSlots)) {
+      const value: Gap = {
+        type: 'gap',
+        source: source.id,
+        ...silence,
+        decidedAt: now.tickAt,
+        ruleId: rule.id,
+        plan: hash,
+      }
+      said.push({ topic: topics.window, key: gapKey(source.id, silence.slotAt), value })
+    }
+  }
+  return said
+}
+
+/**
+ * At the first tick the source may have been in the plan for long: then the newest gap told of it goes on. At a later
+ * tick this very plan brought it, or its new slots; to see that again, a restart must see the plan before, and what was
+ * retired then. Gaps told before that tick have been forgotten by it.
+ */
+function beginWatch(board: Board, source: PlannedSource, before: Now | null, now: Now): SlotWatch {
+  const its = sourceBoard(board, source.id)
+  const cause = its.retired.reduce(
+    (oldest, { neededFrom }) => olderCause(oldest, neededFrom),
+    (before ?? now).restartFrom,
+  )
+  const from = { tickAt: now.tickAt, settledThroughAt: now.closedThroughAt, cause }
+  const watch = new SlotWatch(source, from, board.restoredGaps.get(source.id))
+  for (const { tally } of its.open) for (const at of tally.ids.instants()) watch.fill(at)
+  return watch
+}
+
+function forget(board: Board, now: Now): void {
+  const { plan, grid, tickAt, closedThroughAt } = now
+  for (const [source, { decidedAt }] of board.restoredGaps) if (decidedAt <= tickAt) board.restoredGaps.delete(source)
+  for (const its of board.sources.values()) {
+    if (its.retired.length > 0) its.retired = its.retired.filter(({ span }) => span.endAt > closedThroughAt)
+    if (its.isIdle && !plan.source(its.source)) board.sources.delete(its.source)
+  }
+  const tooLateThroughAt = Math.min(closedThroughAt, tickAt - plan.plan.latenessMs)
+  if (grid.isMixed) grid.forgetOlder(tooLateThroughAt, oldestTickNeeded(board, now))
+}

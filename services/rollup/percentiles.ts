@@ -1,0 +1,84 @@
+import type { LatencyCount } from '#lib/facts.ts'
+import type { Milliseconds } from '#lib/time.ts'
+
+/**
+ * Nearest-rank percentile: the smallest value with at least `percent` of the samples at or below it.
+ *
+ * Integer arithmetic throughout, so the result is the same on every machine. Equals PostgreSQL's `percentile_disc` and
+ * numpy's `inverted_cdf`: p95 of 1..10 is 10.
+ *
+ * @param latencies ascending by `ms`, as a window record holds them; those of a longer period are their sum
+ * @param percent 1…100, a whole number
+ * @returns milliseconds, or `undefined` without a sample: no samples is not a fast window
+ */
+export function nearestRank(latencies: readonly LatencyCount[], percent: number): Milliseconds | undefined {
+  const total = latencies.reduce((sum, { count }) => sum + count, 0)
+  const rank = divideUp(percent * total, 100)
+  let seen = 0
+  for (const { ms, count } of latencies) {
+    seen += count
+    if (seen >= rank) return ms
+  }
+  return undefined
+}
+
+/** `ceil(a / b)` for whole numbers, without ever holding a fraction. */
+function divideUp(a: number, b: number): number {
+  const rest = a % b
+  return (a - rest) / b + (rest > 0 ? 1 : 0)
+}
+
+/** Latencies at or above this are rare enough for a map; an array up to here takes 256 KiB. */
+const DENSE_LIMIT_MS = 65_536
+
+/**
+ * How often each latency occurred. Adding is one array access for the latencies that a source usually has; what lies far
+ * beyond them waits in a map, so that one time-out of a minute does not cost a large array.
+ */
+export class LatencyCounts {
+  #dense = new Uint32Array(0)
+  readonly #sparse = new Map<Milliseconds, number>()
+  #total = 0
+
+  /** Counts `ms` (whole, not negative) `times` times. */
+  add(ms: Milliseconds, times = 1): void {
+    this.#total += times
+    if (ms >= this.#dense.length && !this.#reach(ms)) this.#sparse.set(ms, (this.#sparse.get(ms) ?? 0) + times)
+    else this.#dense[ms]! += times
+  }
+
+  /** How many were counted. */
+  get total(): number {
+    return this.#total
+  }
+
+  /** Each value once, ascending: the same whatever the order of adding was. */
+  ascending(): LatencyCount[] {
+    const latencies: LatencyCount[] = []
+    for (let ms = 0; ms < this.#dense.length; ms++) {
+      const count = this.#dense[ms]!
+      if (count > 0) latencies.push({ ms, count })
+    }
+    const rare = [...this.#sparse].sort(([a], [b]) => a - b)
+    for (const [ms, count] of rare) latencies.push({ ms, count })
+    return latencies
+  }
+
+  /**
+   * Makes the array long enough for `ms` when the samples so far justify its size: sixteen places a sample.
+   *
+   * @returns whether `ms` has a place in it now
+   */
+  #reach(ms: Milliseconds): boolean {
+    if (ms >= DENSE_LIMIT_MS || ms >= 16 * (this.#total + 64)) return false
+    const longer = new Uint32Array(2 ** Math.ceil(Math.log2(ms + 1)))
+    longer.set(this.#dense)
+    for (const [rareMs, count] of this.#sparse)
+      if (rareMs < longer.length) {
+        longer[rareMs] = count
+        this.#sparse.delete(rareMs)
+      }
+    this.#dense = longer
+    return true
+  }
+}
