@@ -5,6 +5,7 @@ import { UnknownSchemaError } from '#lib/codec/avro.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { EventLog, Offset, Progress } from '#lib/eventlog/port.ts'
 import type { BatchRecord, RecordBatch } from '#lib/eventlog/record-batch.ts'
+import { partitionOf } from '#lib/partitioner.ts'
 import type { Plan } from '#lib/plan.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -40,6 +41,9 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   readonly #read: InputReader<Input>
   readonly #deps: FoldDependencies
   readonly #partition: number
+  readonly #partitions: number
+  /** Plans as they concern this partition. */
+  readonly #ownPlans = new WeakMap<Plan, Plan>()
   readonly #outputs: ReadonlyMap<TopicDefinition, OutputTopic>
   readonly #seen: SeenInputs
   /** The first input that may speak; `null`: all may. */
@@ -55,6 +59,8 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     read: InputReader<Input>
     deps: FoldDependencies
     partition: number
+    /** Of the consumed topic. */
+    partitions: number
     outputs: ReadonlyMap<TopicDefinition, OutputTopic>
     committed: Progress | null
     from: Offset
@@ -63,6 +69,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     this.#read = parts.read
     this.#deps = parts.deps
     this.#partition = parts.partition
+    this.#partitions = parts.partitions
     this.#outputs = parts.outputs
     this.#position = parts.committed?.position ?? null
     this.#done = parts.committed?.floor ?? null
@@ -148,7 +155,8 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
       this.#seen.add(input.cause, input.offset)
     }
     const hash = this.#definition.planOf?.(input)
-    const plan = hash === undefined ? undefined : this.#deps.plans.get(hash)
+    const known = hash === undefined ? undefined : this.#deps.plans.get(hash)
+    const plan = known && this.#ownPart(known)
     const recalls = this.#definition.recalls?.(this.state, input)
     if ((hash !== undefined && !plan) || recalls?.length) return this.#foldPrepared(input, batch, hash)
     const context = plan ? { plan, recalled: NOTHING_RECALLED } : WITHOUT_PLAN
@@ -168,7 +176,17 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   async #planOf(hash: string): Promise<Plan> {
     const plan = this.#deps.plans.get(hash) ?? (await this.#deps.plans.wait(hash, this.#deps.signal))
     if (!plan) throw this.#deps.signal.reason
-    return plan
+    return this.#ownPart(plan)
+  }
+
+  /** A fold expects only the sources whose samples come to its partition. */
+  #ownPart(plan: Plan): Plan {
+    let own = this.#ownPlans.get(plan)
+    if (!own) {
+      own = { ...plan, sources: plan.sources.filter(({ id }) => partitionOf(id, this.#partitions) === this.#partition) }
+      this.#ownPlans.set(plan, own)
+    }
+    return own
   }
 
   async #recall(recalls: readonly Recall[], before: Cause): Promise<ReadonlyMap<string, unknown>> {

@@ -27,7 +27,8 @@ export async function startPartition<State, Input extends FoldInput<unknown>>(
   taken: { readonly partition: number; readonly committed: Progress | null; readonly now: Instant },
 ): Promise<PartitionFold<State, Input>> {
   const { log } = deps
-  const input = (await log.offsets(definition.consumes.name))[taken.partition]!
+  const inputs = await log.offsets(definition.consumes.name)
+  const input = inputs[taken.partition]!
   const committed = taken.committed && taken.committed.offset >= input.earliest ? taken.committed : null
   const outputs = new Map<TopicDefinition, OutputTopic>()
   for (const topic of definition.produces) {
@@ -36,7 +37,16 @@ export async function startPartition<State, Input extends FoldInput<unknown>>(
     outputs.set(topic, new OutputTopic(log, topic.name, taken.partition, last ? (causeOf(last) ?? null) : null))
   }
   const from = committed?.offset ?? input.earliest
-  const fold = new PartitionFold({ definition, read, deps, partition: taken.partition, outputs, committed, from })
+  const fold = new PartitionFold({
+    definition,
+    read,
+    deps,
+    partition: taken.partition,
+    partitions: inputs.length,
+    outputs,
+    committed,
+    from,
+  })
   if (committed) await restoreFromOutput(definition, deps, taken.partition, fold.state, committed)
   if (definition.consumes.derived) await foldMovedStretch(definition, fold, log, { ...taken, from, end: input.end })
   return fold

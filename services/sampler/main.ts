@@ -37,6 +37,7 @@ export async function sampleOnce(env: Environment, signal: AbortSignal): Promise
   const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer)
   const stop = (): void => void round.stop()
   signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
   try {
     return await round.run()
   } finally {

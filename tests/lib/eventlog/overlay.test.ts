@@ -71,6 +71,25 @@ describe('an overlay over a log with records', () => {
     expect(await read(scene.base, plain, 0, 9)).toBe('0:a 1:b')
   })
 
+  test('a read hands out no batch of the base or the overlay that lies outside of the asked range', async () => {
+    const scene = await Scene.open()
+    const { plain } = scene.topics
+    for (const keys of ['a b', 'c d']) await scene.base.append(plain.name, 0, recordsOf(keys))
+    const overlay = await scene.overlay()
+    for (const keys of ['e f', 'g h']) await overlay.append(plain.name, 0, recordsOf(keys))
+    const placesOf = async (from: number, to: number) =>
+      (await Array.fromAsync(overlay.read(plain.name, 0, from, to))).map(({ baseOffset, lastOffset }) => [
+        baseOffset,
+        lastOffset,
+      ])
+    expect(await placesOf(0, 2)).toEqual([[0, 1]])
+    expect(await placesOf(2, 6)).toEqual([
+      [2, 3],
+      [4, 5],
+    ])
+    expect(await placesOf(6, 9)).toEqual([[6, 7]])
+  })
+
   test('what the base takes afterwards is not seen; both go on by themselves', async () => {
     const scene = await Scene.open()
     const { plain } = scene.topics
