@@ -12,11 +12,19 @@ import type { Session } from './session.ts'
  */
 export async function openExistingLog({ flags, context, dataDir, loadConfig }: Session): Promise<EmbeddedLog> {
   const { log, partitions } = flags.log === undefined ? loadConfig().config : { log: flags.log, partitions: 1 }
+  refuseMissingLog(log, dataDir)
+  return openLog(log, { clock: context.clock, partitions, dataDir })
+}
+
+/**
+ * @param log as the configuration or `--log` names it
+ * @throws OBS_INPUT_MISSING when it is a file that is not there
+ */
+export function refuseMissingLog(log: string, dataDir: string): void {
   const path = /^sqlite:(.+)$/.exec(log)?.[1]
   if (path !== undefined && !existsSync(resolve(dataDir, path)))
     throw new ObstreamError(
       'OBS_INPUT_MISSING',
       `there is no log ${resolve(dataDir, path)} yet; \`obstream up\` or \`obstream topics apply\` creates it, --data-dir or --log names another`,
     )
-  return openLog(log, { clock: context.clock, partitions, dataDir })
 }

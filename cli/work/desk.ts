@@ -4,6 +4,7 @@ import { type Environment, openEnvironment } from '#lib/runtime/environment.ts'
 import { randomIds } from '#lib/runtime/ids.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
+import { refuseMissingLog } from '../existing-log.ts'
 import type { Session } from '../session.ts'
 
 /** What a command asks of its configuration. */
@@ -20,6 +21,13 @@ export interface DeskRequest {
  */
 export async function openDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
   const { config, secrets } = session.loadConfig({ alertConfigPath: request.alertConfig })
+  return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
+}
+
+/** The same for a command that only looks. @throws OBS_INPUT_MISSING when there is no log yet */
+export async function openExistingDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
+  const { config, secrets } = session.loadConfig({ alertConfigPath: request.alertConfig })
+  refuseMissingLog(config.log, config.dataDir)
   return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
 }
 

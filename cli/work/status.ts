@@ -7,11 +7,11 @@ import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { CommandRun } from '../program.ts'
 import type { StatusFlags } from '../status.ts'
-import { openDesk } from './desk.ts'
+import { openExistingDesk } from './desk.ts'
 
 /** `obstream status`: everything it tells is read from the log, so it works beside running services. */
 export const status: CommandRun<readonly [StatusFlags]> = async (session, flags) => {
-  const env = await openDesk(session, 'status', flags)
+  const env = await openExistingDesk(session, 'status', flags)
   try {
     const found = await look(env)
     if (session.terminal.json) session.terminal.summary(asJson(found))
