@@ -13,25 +13,22 @@ import { statusCommand } from './status.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { upCommand } from './up.ts'
-import { runImport } from './work/import.ts'
-import { latency } from './work/latency.ts'
-import { replay } from './work/replay.ts'
-import { serve } from './work/serve.ts'
-import { status } from './work/status.ts'
-import { up } from './work/up.ts'
 
-/** Every command, in the order of the help: set-up, services, one-shots, data. */
+/**
+ * Every command, in the order of the help: set-up, services, one-shots, data. What a command works with is loaded when it
+ * runs, so that help and faults of the command line come at once.
+ */
 export function addCommands(program: Program): void {
   initCommand(program)
   configCommand(program)
-  upCommand(program, up)
-  serveCommand(program, serve)
-  latencyCommand(program, latency)
-  statusCommand(program, status)
+  upCommand(program, async (...all) => (await import('./work/up.ts')).up(...all))
+  serveCommand(program, async (...all) => (await import('./work/serve.ts')).serve(...all))
+  latencyCommand(program, async (...all) => (await import('./work/latency.ts')).latency(...all))
+  statusCommand(program, async (...all) => (await import('./work/status.ts')).status(...all))
   topicsCommand(program)
   tailCommand(program)
-  importCommand(program, runImport)
-  replayCommand(program, replay)
+  importCommand(program, async (...all) => (await import('./work/import.ts')).runImport(...all))
+  replayCommand(program, async (...all) => (await import('./work/replay.ts')).replay(...all))
 }
 
 /**
