@@ -40,8 +40,8 @@ export function latencyCommand(program: Program, run: CommandRun<readonly [Laten
     )
     .option('--lock-file <file>', 'held while the command runs; another one skips', 'ops/.latency.lock')
     .addOption(alertConfigFlag())
-    .option('--dry-run-alert', 'do everything but send: requests go to out/latency_alerts/')
-    .option('--dry-run', 'change nothing: fold over the log as it is, artefacts go to out/dry-run/')
+    .option('--dry-run-alert', 'decide alerts but send none; so far none is ever sent')
+    .option('--dry-run', 'sample and fold, but keep only the record of the job: files go to out/dry-run/<job_id>/')
     .addOption(
       new Option(
         '--jitter-seconds <seconds>',
@@ -53,7 +53,8 @@ export function latencyCommand(program: Program, run: CommandRun<readonly [Laten
     .addHelpText(
       'after',
       `${examples(['obstream latency', 'obstream latency --dry-run', 'obstream --data-dir /srv/desk latency --rollup-retention-days 30'])}
-Prints one JSON object: samples_written, rollups_written, breach_count, next_rotation_bytes.
+Prints one JSON object: job_id, status, samples_written, rollups_written, breach_count, next_rotation_bytes. A run that finds
+another one, or the services, at work is skipped: one warning, exit code 0.
 `,
     )
     .action(program.action(run, (command) => [latencyFlags(command)]))

@@ -35,6 +35,10 @@ export const errorCatalogue = {
     64,
     'The command line is wrong. `obstream <command> --help` shows what is possible, with examples.',
   ),
+  OBS_CLI_INTERRUPTED: transient(
+    75,
+    'The command was told to stop (Ctrl-C, SIGTERM) before it was done. Nothing is lost: start it again, and it goes on.',
+  ),
   OBS_CONFIG_INVALID: kind(
     78,
     'The configuration has faults; each is listed with file, line, key, value and what to write instead. Nothing was started.',

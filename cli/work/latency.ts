@@ -1,4 +1,4 @@
-import { isObstreamError, type ObstreamError } from '#lib/errors.ts'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { JobFinished } from '#lib/facts.ts'
 import { skip } from '#lib/jobs/claim.ts'
 import { jobIdOf } from '#lib/jobs/job-keys.ts'
@@ -7,6 +7,7 @@ import { runToEnd } from '#lib/runtime/run-to-end.ts'
 import { SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { alerter } from '#services/alerter/service.ts'
+import type { JobLock } from '#services/exporter/adapters/job-lock.ts'
 import type { ExporterDependencies } from '#services/exporter/adapters/latency-loops.ts'
 import { type LatencyOutcome, runLatencyOnce } from '#services/exporter/adapters/latency-once.ts'
 import { LATENCY_JOB, type LatencyRequest } from '#services/exporter/latency-start.ts'
@@ -17,22 +18,28 @@ import type { LatencyFlags } from '../latency.ts'
 import type { CommandRun } from '../program.ts'
 import type { Session } from '../session.ts'
 import { openDesk, provenanceOf } from './desk.ts'
+import { openDryRun } from './dry-run.ts'
 
 /**
  * `obstream latency`: what all services do, once: sample, tick, fold, decide, write the files. Made for cron: one run at a
  * time, and none while the services run.
+ *
+ * @throws OBS_CLI_INTERRUPTED at SIGINT or SIGTERM, unless everything was done before
  */
 export const latency: CommandRun<readonly [LatencyFlags]> = async (session, flags) => {
   const interrupted = session.interrupted()
   await session.context.clock.sleep(Math.random() * flags.jitterSeconds * SECOND_MS, interrupted)
-  const env = await openDesk(session, 'latency', flags)
   try {
-    const deps = exporterDependencies(env, flags.lockFile)
-    const { finished, exitCode } = await runLocked(session, env, deps, { flags, interrupted })
+    const { finished, exitCode } = await runOnce(session, { flags, interrupted })
     tell(session, finished)
     return exitCode
-  } finally {
-    await env.close()
+  } catch (error) {
+    const wasCut =
+      interrupted.aborted && (error === interrupted.reason || isObstreamError(error, 'OBS_LOG_UNAVAILABLE'))
+    if (!wasCut) throw error
+    throw new ObstreamError('OBS_CLI_INTERRUPTED', 'stopped before the end; the next run goes on from here', {
+      cause: error,
+    })
   }
 }
 
@@ -41,26 +48,80 @@ interface LatencyRun {
   readonly interrupted: AbortSignal
 }
 
+async function runOnce(session: Session, run: LatencyRun): Promise<LatencyOutcome> {
+  run.interrupted.throwIfAborted()
+  const env = await openDesk(session, 'latency', run.flags)
+  try {
+    const request = requestOf(session, env, run.flags)
+    return await (run.flags.dryRun ? tryOut(env, request, run) : runLocked(env, request, run))
+  } finally {
+    await env.close()
+  }
+}
+
 /** Holds the lock from the first probe to the last file. */
 async function runLocked(
-  session: Session,
   env: Environment,
-  deps: ExporterDependencies,
-  run: LatencyRun,
+  request: LatencyRequest,
+  { flags, interrupted }: LatencyRun,
 ): Promise<LatencyOutcome> {
-  const request = requestOf(session, env, run.flags)
+  const deps = exporterDependencies(env, flags.lockFile)
   const held = deps.lock()
   if (!held) return await runLatencyOnce(deps, request, () => null)
   try {
-    await sampleOnce(env, run.interrupted)
-    await foldUnlessRunning(env)
-    return await runLatencyOnce(deps, request, () => ({ release: () => {} }), run.interrupted)
+    await sampleAndFold(env, interrupted)
+    return await runLatencyOnce(deps, request, alreadyHeld, interrupted)
   } catch (error) {
     if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
-    return { finished: await skipBesideServices(env, deps, request, error), exitCode: 0 }
+    return { finished: await skipBesideServices(env, deps, request), exitCode: 0 }
   } finally {
     held.release()
   }
+}
+
+const alreadyHeld: JobLock = () => ({ release: () => {} })
+
+/** Samples, folds and decides on an overlay; of all this the log gets the job's record only. Needs no lock. */
+async function tryOut(env: Environment, request: LatencyRequest, { interrupted }: LatencyRun): Promise<LatencyOutcome> {
+  const overlay = await openDryRun(env)
+  try {
+    await sampleAndFold(overlay, interrupted)
+    const { jobs } = exporterDependencies(env)
+    return await runLatencyOnce({ ...exporterDependencies(overlay), jobs }, request, alreadyHeld, interrupted)
+  } finally {
+    await overlay.close()
+  }
+}
+
+/** @throws OBS_LOG_GROUP_HELD when a sampler runs elsewhere · the signal's reason */
+async function sampleAndFold(env: Environment, interrupted: AbortSignal): Promise<void> {
+  await sampleOnce(env, interrupted)
+  await unlessInterrupted(
+    foldUnlessRunning(() => runToEnd(rollupReading(codecOf(env, topics.sample)), env)),
+    interrupted,
+  )
+  await unlessInterrupted(
+    foldUnlessRunning(() => runToEnd(alerter, env)),
+    interrupted,
+  )
+}
+
+/** A fold that runs in another process does this itself; the job waits for it. */
+async function foldUnlessRunning(fold: () => Promise<void>): Promise<void> {
+  try {
+    await fold()
+  } catch (error) {
+    if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
+  }
+}
+
+/** What is still running then ends when the log is closed. @throws the signal's reason */
+function unlessInterrupted(work: Promise<void>, interrupted: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(interrupted.reason)
+  if (interrupted.aborted) abort()
+  interrupted.addEventListener('abort', abort, { once: true })
+  return Promise.race([work, aborted]).finally(() => interrupted.removeEventListener('abort', abort))
 }
 
 function requestOf(session: Session, { config, clock, ids }: Environment, flags: LatencyFlags): LatencyRequest {
@@ -78,31 +139,25 @@ function requestOf(session: Session, { config, clock, ids }: Environment, flags:
   }
 }
 
-/** A fold that runs in another process does this itself; the job waits for it. */
-async function foldUnlessRunning(env: Environment): Promise<void> {
-  for (const fold of [() => runToEnd(rollupReading(codecOf(env, topics.sample)), env), () => runToEnd(alerter, env)])
-    try {
-      await fold()
-    } catch (error) {
-      if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
-    }
-}
-
 function skipBesideServices(
   env: Environment,
   deps: ExporterDependencies,
   request: LatencyRequest,
-  held: ObstreamError,
 ): Promise<JobFinished> {
   const { slotAt, runId, dryRun } = request
-  env.logger.warn({ slotAt }, `${held.message}; this run is skipped`)
   const start = { job: LATENCY_JOB, slotAt, jobId: jobIdOf(LATENCY_JOB, slotAt), runId, dryRun }
   return skip(deps.jobs, { start, now: env.clock.now(), nextRunAt: null }, 'services_running')
 }
 
+const WHY_SKIPPED: Readonly<Record<string, string>> = {
+  lock_held: 'another run holds the lock',
+  services_running: 'the services run in another process and do this themselves',
+  slot_taken: 'another run has this slot',
+}
+
 function tell({ terminal }: Session, finished: JobFinished): void {
   const { jobId, status, skipReason, summary, errorCode, errorMessage, artefacts } = finished
-  if (status === 'skipped') terminal.warn(`${jobId} is skipped: ${skipReason}`)
+  if (skipReason !== null) terminal.warn(`${jobId} is skipped: ${WHY_SKIPPED[skipReason] ?? skipReason}`)
   else if (errorMessage) terminal.error(`${jobId}: ${errorMessage} [${errorCode}]`)
   else for (const { path, bytes } of artefacts) terminal.note(`${path}  ${bytes} bytes`)
   terminal.summary({
@@ -110,6 +165,11 @@ function tell({ terminal }: Session, finished: JobFinished): void {
     status,
     ...(skipReason === null ? {} : { skip_reason: skipReason }),
     ...(errorCode === null ? {} : { error_code: errorCode, error_message: errorMessage }),
-    ...summary,
+    ...counts(summary),
   })
+}
+
+/** What a run has done; when the last breach was is for the heartbeat. */
+function counts({ last_breach_at: _, ...counted }: JobFinished['summary']): JobFinished['summary'] {
+  return counted
 }

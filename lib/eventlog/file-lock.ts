@@ -25,7 +25,8 @@ export function holdFileLock(path: string): FileLock | null {
   try {
     mkdirSync(dirname(path), { recursive: true })
     database = new DatabaseSync(path, { timeout: 0 })
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written. A journal on the disk would keep us from the lock when that is full.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
     if (isBusy(error)) return null

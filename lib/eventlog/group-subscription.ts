@@ -58,10 +58,38 @@ export class GroupSubscription implements Subscription {
     if (this.#stopping.signal.aborted) return
     const from = await this.#handler.assigned(partition, this.#topic.committed(partition))
     this.#owned.add(partition)
-    for await (const batch of this.#topic.follow(partition, from, this.#stopping.signal)) {
-      const progress = await this.#handler.batch(partition, batch)
-      if (progress) await this.#topic.commit(partition, progress)
-      await turnOfTheLoop()
+    let uncommitted: Progress | null = null
+    for await (const { batch, isLast } of lookAhead(this.#topic.follow(partition, from, this.#stopping.signal))) {
+      if (this.#stopping.signal.aborted) break
+      uncommitted = (await this.#handler.batch(partition, batch)) ?? uncommitted
+      if (!uncommitted || !isLast) continue
+      await this.#topic.commit(partition, uncommitted)
+      uncommitted = null
     }
+    if (uncommitted) await this.#topic.commit(partition, uncommitted)
+  }
+}
+
+/**
+ * Each batch, and whether it is the last one at hand. Only then a commit is worth its fsync: one that is left out costs a
+ * restart some reading, and nothing else.
+ *
+ * `batches` is read ahead by one and not told when the reader leaves; its signal ends it.
+ */
+async function* lookAhead(
+  batches: AsyncIterable<RecordBatch>,
+): AsyncGenerator<{ readonly batch: RecordBatch; readonly isLast: boolean }> {
+  const iterator = batches[Symbol.asyncIterator]()
+  for (let next = iterator.next(); ; ) {
+    const { value: batch, done } = await next
+    if (done) return
+    let isLast = true
+    const arrived = (): void => {
+      isLast = false
+    }
+    next = iterator.next()
+    next.then(arrived, arrived)
+    await turnOfTheLoop()
+    yield { batch, isLast }
   }
 }

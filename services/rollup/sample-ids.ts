@@ -98,11 +98,15 @@ class OffsetSet {
     if (this.#strays === null) return
     const strays = this.#strays
     this.#strays = null
-    const runs = this.offsetRuns()
-    const offsets = new Float64Array(runs.reduce((size, { count }) => size + count, strays.size))
+    const ended = this.#ended
+    if (this.#count > 0) ended.push(this.#first, this.#step, this.#count)
+    let size = strays.size
+    for (let i = 2; i < ended.length; i += 3) size += ended[i]!
+    const offsets = new Float64Array(size)
     let at = 0
     for (const stray of strays) offsets[at++] = stray
-    for (const { first, step, count } of runs) for (let i = 0; i < count; i++) offsets[at++] = first + i * step
+    for (let i = 0; i < ended.length; i += 3)
+      for (let k = 0; k < ended[i + 2]!; k++) offsets[at++] = ended[i]! + k * ended[i + 1]!
     offsets.sort()
     this.#ended = []
     this.#count = 0

@@ -18,7 +18,7 @@ export interface LogAdapter {
   readonly name: string
   create(): Promise<LogUnderTest>
   /** What the adapter cannot do, with the reason: these tests show as skipped. */
-  readonly lacks: { readonly [feature in 'manual time' | 'compaction on demand']?: string }
+  readonly lacks: { readonly [feature in 'manual time' | 'compaction on demand' | 'reopening']?: string }
 }
 
 /** Topics of a test's own, so that tests on one server do not meet. */

@@ -66,7 +66,7 @@ export class FaultyLog {
   async #append<T>(request: () => Promise<T>): Promise<T> {
     this.#check(null)
     const fate = this.#faults.append()
-    if (fate === 'refused') throw new ObstreamError('OBS_LOG_REFUSED', 'refused on purpose')
+    if (fate === 'refused') throw new ObstreamError('OBS_LOG_BUSY', 'refused on purpose')
     if (fate === 'late') {
       this.#late.push(request)
       throw new ObstreamError('OBS_LOG_OUTCOME_UNKNOWN', 'sent, and not there yet')

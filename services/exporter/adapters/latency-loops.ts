@@ -1,10 +1,10 @@
-import { isObstreamError } from '#lib/errors.ts'
+import { isObstreamError, type ObstreamError } from '#lib/errors.ts'
 import type { JobStarted } from '#lib/facts.ts'
 import { attemptOf, claimSlot } from '#lib/jobs/claim.ts'
 import { chooseCut } from '#lib/jobs/cut.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
-import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
+import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { LatencyOptions } from '../latency-options.ts'
 import { LATENCY_JOB, latencyStart } from '../latency-start.ts'
@@ -29,6 +29,8 @@ export interface LatencySchedule {
 const RETRY_MS = SECOND_MS
 /** A wall clock that is set while we sleep is noticed after this time. */
 const LONGEST_SLEEP_MS = 30 * SECOND_MS
+/** Ticks come at least once a minute, so a log without one is nothing to tell before. */
+const FIRST_TICK_WITHIN_MS = 2 * MINUTE_MS
 
 /**
  * Two loops that only meet in the log: the scheduler claims a slot when its time has come, the executor runs whatever
@@ -42,13 +44,17 @@ export class LatencyLoops implements RunningService {
   readonly #stopping = new AbortController()
   /** Run ids that this process has claimed with. */
   readonly #claimed = new Set<string>()
+  readonly #startedAtMs: Milliseconds
   #newestSlotAt: Instant = Number.NEGATIVE_INFINITY
   #troubles = new Map<string, string>()
+  /** The trouble of each loop that was told last. */
+  #told = new Map<string, string>()
 
   /** Starts at once. */
   constructor(deps: ExporterDependencies, schedule: LatencySchedule) {
     this.#deps = deps
     this.#schedule = schedule
+    this.#startedAtMs = deps.clock.monotonicMs()
     this.ended = this.#run()
     this.ended.catch(() => {})
   }
@@ -83,11 +89,24 @@ export class LatencyLoops implements RunningService {
       } catch (error) {
         if (signal.aborted) return
         if (!isObstreamError(error) || !(error.retryable || error.code.startsWith('OBS_ARTEFACT_'))) throw error
-        if (this.#troubles.get(loop) !== error.message)
-          this.#deps.logger.warn({ error }, `the ${loop} tries again: ${error.message}`)
         this.#troubles.set(loop, error.message)
+        this.#tell(loop, error)
         await this.#deps.clock.sleep(RETRY_MS, signal)
       }
+  }
+
+  #forget(loop: string): void {
+    this.#troubles.delete(loop)
+    this.#told.delete(loop)
+  }
+
+  /** Each trouble once, as long as it is the same. That the sampler has not ticked yet is none at a start. */
+  #tell(loop: string, error: ObstreamError): void {
+    const { clock, logger } = this.#deps
+    const isNew = clock.monotonicMs() - this.#startedAtMs < FIRST_TICK_WITHIN_MS
+    if ((isNew && error.code === 'OBS_JOB_NO_TICK') || this.#told.get(loop) === error.message) return
+    this.#told.set(loop, error.message)
+    logger.warn({ error }, `the ${loop} tries again: ${error.message}`)
   }
 
   async #claimSlots(): Promise<void> {
@@ -97,7 +116,7 @@ export class LatencyLoops implements RunningService {
       const slotAt = this.#slotOf(clock.now())
       if (slotAt > this.#newestSlotAt) await this.#claim(slotAt)
       this.#newestSlotAt = Math.max(this.#newestSlotAt, slotAt)
-      this.#troubles.delete('scheduler')
+      this.#forget('scheduler')
       const untilNextMs = slotAt + this.#schedule.everyMs - clock.now()
       await clock.sleep(Math.min(Math.max(untilNextMs, 1), LONGEST_SLEEP_MS), signal)
     }
@@ -121,7 +140,7 @@ export class LatencyLoops implements RunningService {
     const { signal } = this.#stopping
     const { end } = (await log.offsets(topics.job.name))[0]!
     await this.#runOpen()
-    this.#troubles.delete('executor')
+    this.#forget('executor')
     for await (const _batch of log.follow(topics.job.name, 0, end, signal)) await this.#runOpen()
   }
 

@@ -17,7 +17,7 @@ export interface LatencyOutcome {
 
 /**
  * Runs the latency job once: takes the lock, ends what a dead run has left open, claims the slot, runs it. Where another
- * run has the lock, this one is `skipped`. A dry run needs no lock and stands in nobody's way.
+ * run has the lock, this one is `skipped`, which the outcome says and no logger. A dry run needs no lock and stands in nobody's way.
  *
  * @throws OBS_JOB_NO_TICK when there is nothing to cut yet · what `runLatencyJob` throws
  */
@@ -29,10 +29,7 @@ export async function runLatencyOnce(
 ): Promise<LatencyOutcome> {
   if (request.dryRun) return outcomeOf(await claimAndRun(deps, request, signal))
   const held = lock()
-  if (!held) {
-    deps.logger.warn({ slotAt: request.slotAt }, 'another run of the latency job holds the lock; this one is skipped')
-    return outcomeOf(await skipRun(deps, request, 'lock_held'))
-  }
+  if (!held) return outcomeOf(await skipRun(deps, request, 'lock_held'))
   try {
     await resumeOpen(deps, request.runId, signal)
     return outcomeOf(await claimAndRun(deps, request, signal))
