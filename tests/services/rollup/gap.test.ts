@@ -110,7 +110,7 @@ describe('a source is expected', () => {
 
   test('anew when it comes back, or when its slots change', () => {
     const away = [tick('22:00', DEMO), tick('22:25', DEMO), tick('22:26', {}), tick('22:31', DEMO), tick('23:10', DEMO)]
-    expect(gaps(away)).toEqual(['22:45 to 23:00 (2)'].slice(0, 0))
+    expect(gaps(away)).toEqual([])
     expect(gaps([...away, tick('23:25', DEMO)])).toEqual(['22:45 to 23:00 (2)'])
     const faster = { expects: [source('router_demo', '5m')] }
     expect(gaps([tick('22:00', DEMO), tick('22:25', DEMO), tick('22:26', faster), tick('22:50', faster)])).toEqual([

@@ -1,9 +1,8 @@
 import { afterAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { LatencyCount } from '#lib/facts.ts'
 import { LatencyCounts, nearestRank } from '#services/rollup/percentiles.ts'
-import { testNeeding } from '../../support/required.ts'
-import { type Postgres, postgresMissing, startPostgres } from './postgres.ts'
+import { type Postgres, postgresMissing, startPostgres } from '#tests/support/postgres.ts'
+import { testNeeding } from '#tests/support/required.ts'
 
 function counted(latencies: Iterable<number>): LatencyCounts {
   const counts = new LatencyCounts()
@@ -87,13 +86,12 @@ describe('PostgreSQL agrees', () => {
     () => {
       server = startPostgres()
       const rows = [...adversarial(), ...random()]
-      const copied = rows.flatMap((window, id) => window.map((ms) => `${id}\t${ms}`))
-      const answers = server.query(`CREATE TEMP TABLE samples (id int, ms int);
-COPY samples FROM STDIN;
-${copied.join('\n')}
-\\.
-SELECT id, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms)
-FROM samples GROUP BY id ORDER BY id;`)
+      server.query('CREATE TABLE samples (id int, ms int)')
+      const copied = rows.flatMap((window, id) => window.map((ms) => `${id}\t${ms}\n`))
+      server.query('\\copy samples from stdin', copied.join(''))
+      const answers =
+        server.query(`SELECT id, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms)
+FROM samples GROUP BY id ORDER BY id`)
       expect(answers).toEqual(
         rows.map((window, id) => [id, percentile(window, 50), percentile(window, 95)].map(String)),
       )

@@ -45,6 +45,7 @@ describe('a ratio written in decimals is met exactly', () => {
     [7, 10, 0.7],
     [1, 3, 1 / 3],
     [29, 100, 0.29],
+    [7, 100, 0.07],
   ] as const)
     test(`${errorCount} of ${answers} meets ${errorRatio}`, () => {
       const parts = { count: answers - errorCount, errorCount, expectedCount: answers, rule: rule({ errorRatio }) }
