@@ -1,0 +1,20 @@
+/** What the checker has found; none of these may ever be. */
+export interface Fault {
+  readonly kind: /** Was in the log, and is not any more, or is something else. */
+    | 'record_lost'
+    /** A row of the csv file is not a sample. */
+    | 'row_lost'
+    /** A reader of a derived topic sees a fact twice. */
+    | 'fact_doubled'
+    /** A fact that a reader of a derived topic never sees, since a newer cause came before it. */
+    | 'fact_hidden'
+    /** One key was said with different bytes. */
+    | 'fact_changed'
+    /** A fact is not what follows from the samples, or there is none though there should be. */
+    | 'fact_different'
+    /** A window is not what can be counted from the samples by simpler means. */
+    | 'window_wrong'
+    /** An artefact is not what follows from the log. */
+    | 'replay_different'
+  readonly about: string
+}

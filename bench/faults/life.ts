@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const BIN = fileURLToPath(new URL('../../bin/obstream.mjs', import.meta.url))
+const RUNS = 'obstream runs;'
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The real command, in a process of its own, from its start to its end. */
+export class Life {
+  /** Resolves when the process says that all its services have started; never, when it ends before. */
+  readonly runs: Promise<void>
+  readonly ended: Promise<Ended>
+  readonly #child: ChildProcess
+  #stdout = ''
+  #stderr = ''
+
+  constructor(args: readonly string[]) {
+    const inherited = Object.entries(process.env).filter(
+      ([name]) => !name.startsWith('OBS_') && name !== 'NODE_OPTIONS',
+    )
+    this.#child = spawn(process.execPath, [BIN, ...args], {
+      env: Object.fromEntries(inherited),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.ended = this.#end()
+    this.runs = this.#listen()
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    const { signal, code, stderr } = await this.ended
+    if (signal !== 'SIGKILL')
+      throw new Error(`obstream ended by itself with ${code ?? signal} before it was killed:\n${stderr}`)
+  }
+
+  /** As Ctrl-C or a service manager would. */
+  async stop(): Promise<Ended> {
+    this.#child.kill('SIGTERM')
+    return await this.ended
+  }
+
+  async #end(): Promise<Ended> {
+    const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals | null]
+    return { code, signal, stdout: this.#stdout, stderr: this.#stderr }
+  }
+
+  #listen(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+        this.#stdout += text
+      })
+      this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        this.#stderr += text
+        if (this.#stderr.includes(RUNS)) resolve()
+      })
+    })
+  }
+}
