@@ -3,9 +3,8 @@ import { compareCauses } from '#lib/cause.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { EventLog, LogRecord } from '#lib/eventlog/port.ts'
 import type { BatchRecord } from '#lib/eventlog/record-batch.ts'
-import type { Instant } from '#lib/time.ts'
 import type { FoldOutput } from './define-service.ts'
-import { RecallIndex } from './recall-index.ts'
+import { type Ask, RecallIndex } from './recall-index.ts'
 import type { DirectInput } from './record-headers.ts'
 import { derivedHeaders } from './record-headers.ts'
 
@@ -57,9 +56,9 @@ export class OutputTopic {
     }
   }
 
-  /** The newest saying about `name` before a cause; see `RecallIndex`. */
-  recall(name: string, before: Cause, notBefore: Instant | undefined): Promise<BatchRecord | undefined> {
-    return this.#recallIndex.newest(name, before, notBefore)
+  /** The newest saying about each name before a cause; see `RecallIndex`. */
+  recall(asks: readonly Ask[], before: Cause): Promise<ReadonlyMap<string, BatchRecord>> {
+    return this.#recallIndex.newestOf(asks, before)
   }
 }
 

@@ -193,10 +193,9 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     if (recalls.length === 0) return NOTHING_RECALLED
     await this.#write()
     const recalled = new Map<string, unknown>()
-    for (const { topic, name, notBefore } of recalls) {
-      const record = await this.#outputOf(topic).recall(name, before, notBefore)
-      if (record?.value) recalled.set(name, await decodeOwn(this.#codecOf(topic), record.value))
-    }
+    for (const [topic, asks] of Map.groupBy(recalls, ({ topic }) => topic))
+      for (const [name, { value }] of await this.#outputOf(topic).recall(asks, before))
+        if (value) recalled.set(name, await decodeOwn(this.#codecOf(topic), value))
     return recalled
   }
 
