@@ -14,13 +14,28 @@ export interface CausedRecord {
   readonly value: Buffer
 }
 
-/** Key and value of the record at exactly that offset. @throws OBS_RUNTIME_UNEXPECTED when the batch does not hold it */
-export function contentAt(batch: RecordBatch, offset: Offset): { readonly key: Buffer; readonly value: Buffer } {
-  for (const { offset: at, key, value } of batch.records()) if (at === offset && value) return { key, value }
-  throw new ObstreamError(
-    'OBS_RUNTIME_UNEXPECTED',
-    `offset ${offset} is not in its batch ${batch.baseOffset}–${batch.lastOffset}`,
-  )
+/** Finds records by offset, going forward through one batch after the other. */
+export class BatchCursor {
+  #batch: RecordBatch | null = null
+  #records: Iterator<BatchRecord> = [].values()
+  #reached: Offset = -1
+
+  /** Key and value of the record at exactly that offset. @throws OBS_RUNTIME_UNEXPECTED when the batch does not hold it */
+  contentAt(batch: RecordBatch, offset: Offset): { readonly key: Buffer; readonly value: Buffer } {
+    if (batch !== this.#batch || offset <= this.#reached) {
+      this.#batch = batch
+      this.#records = batch.records()[Symbol.iterator]()
+    }
+    for (let next = this.#records.next(); !next.done; next = this.#records.next()) {
+      const { offset: at, key, value } = next.value
+      this.#reached = at
+      if (at === offset && value) return { key, value }
+    }
+    throw new ObstreamError(
+      'OBS_RUNTIME_UNEXPECTED',
+      `offset ${offset} is not in its batch ${batch.baseOffset}–${batch.lastOffset}`,
+    )
+  }
 }
 
 /**

@@ -11,7 +11,7 @@ import type { TopicDefinition } from '#lib/topics.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { FoldInput, FoldOutput, InputReader, Recall, ServiceDefinition, StepContext } from './define-service.ts'
 import { type OutputTopic, orderedOutputs } from './output-topic.ts'
-import { contentAt, decodeOwn } from './own-records.ts'
+import { BatchCursor, decodeOwn } from './own-records.ts'
 import type { PlanStore } from './plan-store.ts'
 import { contentCrc } from './record-headers.ts'
 import { SeenInputs } from './seen-inputs.ts'
@@ -46,6 +46,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   readonly #ownPlans = new WeakMap<Plan, Plan>()
   readonly #outputs: ReadonlyMap<TopicDefinition, OutputTopic>
   readonly #seen: SeenInputs
+  readonly #cursor = new BatchCursor()
   /** The first input that may speak; `null`: all may. */
   readonly #position: Cause | null
   /** The newest cause accepted. */
@@ -202,7 +203,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   /** Numbers the outputs of one input and keeps those that are not in the log yet. */
   #say(input: Input, batch: RecordBatch, said: readonly FoldOutput[]): void {
     if (said.length === 0 || this.#isSilent(input.cause)) return
-    const direct = { offset: input.offset, crc: contentCrc(contentAt(batch, input.offset)) }
+    const direct = { offset: input.offset, crc: contentCrc(this.#cursor.contentAt(batch, input.offset)) }
     orderedOutputs(said).forEach((output, index) => {
       const cause = [...input.cause, index]
       this.#outputOf(output.topic).say(

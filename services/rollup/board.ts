@@ -3,6 +3,7 @@ import type { Gap, Rejected } from '#lib/facts.ts'
 import type { Instant } from '#lib/time.ts'
 import type { SlotWatch } from './gap.ts'
 import type { PlanInForce } from './plan-in-force.ts'
+import type { RecentTicks } from './recent-ticks.ts'
 import { SampleIds } from './sample-ids.ts'
 import type { Sample, Tally } from './tally.ts'
 import type { Span, WindowGrid } from './window-grid.ts'
@@ -25,10 +26,9 @@ export interface Now {
   readonly grid: WindowGrid
   /** Windows that end up to here are closed. It never goes back, also when a new plan has a longer grace. */
   readonly closedThroughAt: Instant
-  /** The ticks that moved time, from the newest one at or before `closedThroughAt` on. */
-  readonly ticks: readonly TickMet[]
+  readonly ticks: RecentTicks
   /**
-   * The first of them. A restart from here knows what this tick knows of time: how far windows are closed, also by an
+   * The newest tick at or before `closedThroughAt`, or the first one. A restart from here knows what this tick knows of time: how far windows are closed, also by an
    * earlier plan with a shorter grace, and when sources came into the plan, as far as windows are open that ended before.
    */
   readonly restartFrom: Cause
@@ -36,11 +36,6 @@ export interface Now {
   readonly openFromAt: Instant
   /** Samples scheduled from here on are more than one window ahead of time. */
   readonly tooEarlyFromAt: Instant
-}
-
-export interface TickMet {
-  readonly at: Instant
-  readonly cause: Cause
 }
 
 export interface UnplannedSample {

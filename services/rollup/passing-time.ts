@@ -11,6 +11,7 @@ import { countUnplanned } from './counting.ts'
 import { SlotWatch } from './gap.ts'
 import { decideWaiting, tellRefusals } from './late.ts'
 import { PlanInForce } from './plan-in-force.ts'
+import { RecentTicks } from './recent-ticks.ts'
 import { Tally } from './tally.ts'
 import { tell } from './window.ts'
 import { type Span, WindowGrid } from './window-grid.ts'
@@ -48,20 +49,15 @@ function nextNow(board: Board, tick: Tick, tickCause: Cause, { plan: read }: Ste
   if (before && windowMs !== grid.lengthMs)
     grid.changeLength(windowMs, newestEndAt, { restartFrom: before.restartFrom, first: tickCause })
   const closedThroughAt = Math.max(tick.at - graceMs, before?.closedThroughAt ?? Number.NEGATIVE_INFINITY)
-  const met = [...(before?.ticks ?? []), { at: tick.at, cause: tickCause }]
-  const ticks = met.slice(
-    Math.max(
-      0,
-      met.findLastIndex(({ at }) => at <= closedThroughAt),
-    ),
-  )
+  const ticks = before?.ticks ?? new RecentTicks()
+  const restartFrom = ticks.meet(tick.at, tickCause, closedThroughAt)
   return {
     tickAt: tick.at,
     plan,
     grid,
     closedThroughAt,
     ticks,
-    restartFrom: ticks[0]!.cause,
+    restartFrom,
     openFromAt: grid.spanAt(closedThroughAt).startAt,
     tooEarlyFromAt: newestEndAt,
   }
@@ -79,6 +75,7 @@ function windowAfter(grid: WindowGrid, at: Instant): Span {
 function closeWindows(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
   const said: FoldOutput[] = []
   const ended = before ? now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt) : []
+  if (before && ended.length === 0 && !now.grid.isMixed) return []
   const close = (source: string, span: Span, tally: Tally): void => {
     said.push(
       ...tell({ source, span, tally, plan: now.plan, revision: 0, decidedAt: now.tickAt, late: false, retired: false }),
