@@ -28,7 +28,7 @@ import { openDryRun } from './dry-run.ts'
  */
 export const latency: CommandRun<readonly [LatencyFlags]> = async (session, flags) => {
   const interrupted = session.interrupted()
-  await session.context.clock.sleep(Math.random() * flags.jitterSeconds * SECOND_MS, interrupted)
+  await session.context.clock.sleep(Math.floor(Math.random() * flags.jitterSeconds * SECOND_MS), interrupted)
   try {
     const { finished, exitCode } = await runOnce(session, { flags, interrupted })
     tell(session, finished)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { openFileArtefacts } from '#lib/artefacts/files.ts'
+import { testNeeding } from '#tests/support/required.ts'
 import { artefactStoreContract } from './contract.ts'
 
 const undo: (() => unknown)[] = []
@@ -166,14 +167,17 @@ withMounts('a disk that takes no more (needs root for a tmpfs)', () => {
 })
 
 const asNobody = isRoot && spawnSync(process.execPath, ['-e', ''], { uid: 65_534, gid: 65_534 }).status === 0
-const withOtherUser = asNobody ? test : test.skip
 
-withOtherUser('a folder of somebody else: exit 73 (needs root, to become somebody else)', async () => {
-  const root = await freshFolder()
-  const script = `
+testNeeding(
+  asNobody ? undefined : 'it needs root, to become somebody else',
+  'a folder of somebody else: exit 73',
+  async () => {
+    const root = await freshFolder()
+    const script = `
     process.setgid(65534); process.setuid(65534)
     const { openFileArtefacts } = await import('#lib/artefacts/files.ts')
     await openFileArtefacts(process.argv[1]).write('ops/a', Buffer.from('a')).catch((error) => console.log(error.code, error.exitCode, error.message))`
-  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script, root], { encoding: 'utf8' })
-  expect(run.stdout).toMatch(/^OBS_ARTEFACT_CANNOT_CREATE 73 cannot write ops\/a: EACCES/)
-})
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script, root], { encoding: 'utf8' })
+    expect(run.stdout).toMatch(/^OBS_ARTEFACT_CANNOT_CREATE 73 cannot write ops\/a: EACCES/)
+  },
+)
