@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startRouter } from '#examples/router-demo/router.ts'
+import { ObstreamError } from '#lib/errors.ts'
 import type { Alert } from '#lib/facts.ts'
 import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import { DEFAULT_ALERT_CONFIG_PATH, DEFAULT_CONFIG_PATH, loadConfig } from '#lib/runtime/load-config.ts'
@@ -76,7 +77,13 @@ function demoRouter(): Part {
   return {
     name: 'router',
     start: async () => {
-      router = await startRouter()
+      router = await startRouter().catch((error: unknown) => {
+        throw new ObstreamError(
+          'OBS_HTTP_CANNOT_LISTEN',
+          'the demo router cannot listen on 127.0.0.1:9000; stop what listens there',
+          { cause: error },
+        )
+      })
     },
     stop: () => router.stop(),
   }
