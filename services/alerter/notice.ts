@@ -1,5 +1,14 @@
 import type { Alert, Evidence } from '#lib/facts.ts'
-import { DAY_MS, formatInstant, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds, parseInstant } from '#lib/time.ts'
+import {
+  DAY_MS,
+  formatInstant,
+  HOUR_MS,
+  type Instant,
+  MINUTE_MS,
+  type Milliseconds,
+  parseInstant,
+  SECOND_MS,
+} from '#lib/time.ts'
 
 export type Locale = 'en' | 'ja'
 
@@ -19,11 +28,13 @@ interface Words {
   body(alert: Alert): string
 }
 
+const englishLength: LengthWords = { hour: ' h', minute: ' min', second: ' s', between: ' ' }
+
 const english: Words = {
   head: ({ kind, severity }) =>
     kind === 'resolved' ? 'RESOLVED' : kind === 'annotated' ? 'NOTE' : severity.toUpperCase(),
   body(alert) {
-    const open = lengthOf(alert.decidedAt - alert.openedAt, ' h', ' min', ' ')
+    const open = lengthOf(alert.decidedAt - alert.openedAt, englishLength)
     if (alert.kind === 'annotated') return `${alert.reason}.`
     if (alert.kind === 'reminded') return `${topicOf(alert)}, still open after ${open}.`
     if (alert.kind === 'resolved' && isRecovery(alert))
@@ -36,11 +47,13 @@ const english: Words = {
 
 const japaneseSeverity = { info: '情報', warning: '警告', critical: '重大' } as const
 
+const japaneseLength: LengthWords = { hour: '時間', minute: '分', second: '秒', between: '' }
+
 const japanese: Words = {
   head: ({ kind, severity }) =>
     kind === 'resolved' ? '復旧' : kind === 'annotated' ? '注記' : japaneseSeverity[severity],
   body(alert) {
-    const open = lengthOf(alert.decidedAt - alert.openedAt, '時間', '分', '')
+    const open = lengthOf(alert.decidedAt - alert.openedAt, japaneseLength)
     const samples = `サンプル ${countsOf(alert)}`
     if (alert.kind === 'annotated') return `遅れて届いたサンプルによる訂正(${alert.reason})。`
     if (alert.kind === 'reminded') return `${alert.about === 'no_data' ? 'データなし' : '遅延'}の警報が${open}継続中。`
@@ -94,15 +107,25 @@ function startOf({ key }: Evidence): Instant {
   return start
 }
 
-const clock = (at: Instant): string => formatInstant(at).slice(11, 16)
+/** Seconds only where there are some: windows may be as short as ten. */
+const clock = (at: Instant): string => formatInstant(at).slice(11, at % MINUTE_MS === 0 ? 16 : 19)
 
-const dayAndClock = (at: Instant): string => formatInstant(at).slice(5, 16).replace('T', ' ')
+const dayAndClock = (at: Instant): string => `${formatInstant(at).slice(5, 10)} ${clock(at)}`
 
-function lengthOf(ms: Milliseconds, hourWord: string, minuteWord: string, between: string): string {
+interface LengthWords {
+  readonly hour: string
+  readonly minute: string
+  readonly second: string
+  readonly between: string
+}
+
+/** Hours and minutes; seconds below one minute. */
+function lengthOf(ms: Milliseconds, words: LengthWords): string {
+  if (ms < MINUTE_MS) return `${Math.floor(ms / SECOND_MS)}${words.second}`
   const hours = Math.floor(ms / HOUR_MS)
   const minutes = Math.floor((ms % HOUR_MS) / MINUTE_MS)
-  const parts = [hours > 0 ? `${hours}${hourWord}` : '', minutes > 0 || hours === 0 ? `${minutes}${minuteWord}` : '']
-  return parts.filter((part) => part !== '').join(between)
+  const parts = [hours > 0 ? `${hours}${words.hour}` : '', minutes > 0 ? `${minutes}${words.minute}` : '']
+  return parts.filter((part) => part !== '').join(words.between)
 }
 
 function ordinal(count: number): string {

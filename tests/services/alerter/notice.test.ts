@@ -133,3 +133,17 @@ describe('a line for people, in Japanese', () => {
     expect(last(facts, 'ja')).toBe(line)
   })
 })
+
+test('windows and episodes shorter than a minute are told with seconds', () => {
+  const [opened] = alertsOf(hours('B B', at('20:00')))
+  const short = {
+    ...opened!,
+    openedAt: at('20:00') + 22_000,
+    decidedAt: at('20:00') + 62_000,
+    eventAt: at('20:00') + 20_000,
+    evidence: opened!.evidence.map((one, i) => ({ ...one, key: `router_demo/2026-06-22T20:00:${i}0Z/r0` })),
+  }
+  expect(noticeLine(short, 'en')).toContain('(20:00–20:00:20 UTC)')
+  expect(noticeLine({ ...short, kind: 'reminded' }, 'en')).toContain('still open after 40 s.')
+  expect(noticeLine({ ...short, kind: 'reminded' }, 'ja')).toContain('40秒継続中')
+})
