@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type { EmbeddedLog } from '#lib/eventlog/embedded-log.ts'
 import type { JobFinished, JobStarted } from '#lib/facts.ts'
+import { SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { type Ended, runBin, startBin } from '#tests/support/bin.ts'
 import { freshDesk } from '#tests/support/desk.ts'
@@ -144,14 +145,19 @@ describe('a run that dies between its claim and its end', () => {
   /** A run that has claimed its slot and cannot end it: rollup, which another process holds, does not come to its cut. */
   async function claimed() {
     expect((await latency()).code).toBe(0)
+    await nextSlot((await starts())[0]!)
     const rollup = await hold('rollup')
     const run = start('latency')
     await eventually(async () => (await starts()).length === 2, DEADLINE_MS)
     return { ...run, start: (await starts())[1]!, releaseRollup: () => rollup.close() }
   }
 
+  /** A run's slot is the second it begins in; one of the same second would be a retry. */
+  const nextSlot = ({ slotAt }: JobStarted) => eventually(() => Date.now() >= slotAt + SECOND_MS, DEADLINE_MS)
+
   /** The run after it: does the open slot by its recorded cut, then its own. */
   async function expectResumed(open: JobStarted): Promise<void> {
+    await nextSlot(open)
     const { code, stdout } = await latency()
     expect({ code, summary: JSON.parse(stdout) }).toMatchObject({ code: 0, summary: { status: 'ok' } })
     const recorded = await starts()
