@@ -21,14 +21,14 @@ import { upCommand } from './up.ts'
 export function addCommands(program: Program): void {
   initCommand(program)
   configCommand(program)
-  upCommand(program, async (...all) => (await import('./work/up.ts')).up(...all))
-  serveCommand(program, async (...all) => (await import('./work/serve.ts')).serve(...all))
-  latencyCommand(program, async (...all) => (await import('./work/latency.ts')).latency(...all))
-  statusCommand(program, async (...all) => (await import('./work/status.ts')).status(...all))
+  upCommand(program, async (...all) => (await import('./actions/up.ts')).up(...all))
+  serveCommand(program, async (...all) => (await import('./actions/serve.ts')).serve(...all))
+  latencyCommand(program, async (...all) => (await import('./actions/latency.ts')).latency(...all))
+  statusCommand(program, async (...all) => (await import('./actions/status.ts')).status(...all))
   topicsCommand(program)
   tailCommand(program)
-  importCommand(program, async (...all) => (await import('./work/import.ts')).runImport(...all))
-  replayCommand(program, async (...all) => (await import('./work/replay.ts')).replay(...all))
+  importCommand(program, async (...all) => (await import('./actions/import.ts')).runImport(...all))
+  replayCommand(program, async (...all) => (await import('./actions/replay.ts')).replay(...all))
 }
 
 /**

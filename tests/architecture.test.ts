@@ -186,7 +186,7 @@ describe('a technology stays where it belongs', () => {
     const wild = /\b(Date\.now|new Date\(\)|Math\.random|randomUUID)/
     const allowed = /^lib\/runtime\/(clock|ids)\.ts$/
     const found = those(product, ({ path, code }) => wild.test(code) && !allowed.test(path))
-    expect(found.filter((path) => path !== 'cli/work/latency.ts')).toEqual([])
+    expect(found.filter((path) => path !== 'cli/actions/latency.ts')).toEqual([])
   })
 })
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, expect, jest, test } from '@jest/globals'
-import { openDryRun } from '#cli/work/dry-run.ts'
+import { openDryRun } from '#cli/actions/dry-run.ts'
 import { codecOf, openEnvironment } from '#lib/runtime/environment.ts'
 import { randomIds } from '#lib/runtime/ids.ts'
 import { loadConfig } from '#lib/runtime/load-config.ts'
