@@ -2,6 +2,7 @@ import type { Config } from '#lib/config.ts'
 import { readBuildInfo } from '#lib/runtime/build-info.ts'
 import { type Environment, openEnvironment } from '#lib/runtime/environment.ts'
 import { randomIds } from '#lib/runtime/ids.ts'
+import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
 import { refuseMissingLog } from '../existing-log.ts'
@@ -20,14 +21,17 @@ export interface DeskRequest {
  * @throws OBS_CONFIG_INVALID and what `openEnvironment` throws
  */
 export async function openDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
-  const { config, secrets } = session.loadConfig({ alertConfigPath: request.alertConfig })
-  return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
+  return openLoaded(session, service, session.loadConfig({ alertConfigPath: request.alertConfig }))
 }
 
 /** The same for a command that only looks. @throws OBS_INPUT_MISSING when there is no log yet */
 export async function openExistingDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
-  const { config, secrets } = session.loadConfig({ alertConfigPath: request.alertConfig })
-  refuseMissingLog(config.log, config.dataDir)
+  const loaded = session.loadConfig({ alertConfigPath: request.alertConfig })
+  refuseMissingLog(loaded.config.log, loaded.config.dataDir)
+  return openLoaded(session, service, loaded)
+}
+
+function openLoaded(session: Session, service: string, { config, secrets }: LoadedConfig): Promise<Environment> {
   return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
 }
 

@@ -1,8 +1,7 @@
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
-import { readFacts } from '#lib/jobs/read-facts.ts'
+import { readFactSet, readFacts } from '#lib/jobs/read-facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
-import { decodeOwn, readSet } from '#lib/runtime/own-records.ts'
 import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { CommandRun } from '../program.ts'
@@ -85,12 +84,9 @@ async function lag(log: EventLog, group: string, topic: string): Promise<number>
 async function openAlerts(env: Environment): Promise<readonly Alert[]> {
   const codec = codecOf(env, topics.alert)
   const newest = new Map<string, Alert>()
-  for (const { partition } of await env.log.offsets(topics.alert.name))
-    for (const { value } of await readSet(env.log, topics.alert.name, partition, () => true)) {
-      const alert = await decodeOwn(codec, value)
-      if (alert.kind === 'resolved') newest.delete(alert.alertId)
-      else if (alert.kind !== 'annotated' || newest.has(alert.alertId)) newest.set(alert.alertId, alert)
-    }
+  for (const { value: alert } of await readFactSet(env.log, codec))
+    if (alert.kind === 'resolved') newest.delete(alert.alertId)
+    else if (alert.kind !== 'annotated' || newest.has(alert.alertId)) newest.set(alert.alertId, alert)
   return [...newest.values()].toSorted((a, b) => a.openedAt - b.openedAt)
 }
 

@@ -1,12 +1,10 @@
 import { openFileArtefacts } from '#lib/artefacts/files.ts'
-import type { TopicCodec } from '#lib/codec/avro.ts'
 import type { Config } from '#lib/config.ts'
-import type { Alert, JobFact, SampleFact, WindowFact } from '#lib/facts.ts'
 import { JobTopic } from '#lib/jobs/job-topic.ts'
-import type { Environment } from '#lib/runtime/environment.ts'
+import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
 import { MINUTE_MS } from '#lib/time.ts'
-import { type TopicDefinition, topics } from '#lib/topics.ts'
+import { topics } from '#lib/topics.ts'
 import { fileJobLock } from './adapters/job-lock.ts'
 import { type ExporterDependencies, LatencyLoops } from './adapters/latency-loops.ts'
 import type { LatencyOptions } from './latency-options.ts'
@@ -51,19 +49,13 @@ export function exporterDependencies(environment: Environment, lockFile?: string
     ids,
     logger,
     codecs: {
-      sample: codecOf<SampleFact>(environment, topics.sample),
-      window: codecOf<WindowFact>(environment, topics.window),
-      alert: codecOf<Alert>(environment, topics.alert),
+      sample: codecOf(environment, topics.sample),
+      window: codecOf(environment, topics.window),
+      alert: codecOf(environment, topics.alert),
     },
-    jobs: new JobTopic(log, codecOf<JobFact>(environment, topics.job)),
+    jobs: new JobTopic(log, codecOf(environment, topics.job)),
     store: openFileArtefacts(config.dataDir),
     lock: fileJobLock(config.dataDir, lockFile),
     waitMs: WAIT_MS,
   }
-}
-
-function codecOf<Value extends object>({ codecs }: Environment, topic: TopicDefinition): TopicCodec<Value> {
-  const codec = codecs.get(topic)
-  if (!codec) throw new TypeError(`no codec was opened for ${topic.name}`)
-  return codec as TopicCodec<object> as TopicCodec<Value>
 }
