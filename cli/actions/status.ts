@@ -1,7 +1,9 @@
+import { compareCauses } from '#lib/cause.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
 import { readFactSet, readFacts } from '#lib/jobs/read-facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
+import { causeOf } from '#lib/runtime/record-headers.ts'
 import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { CommandRun } from '../program.ts'
@@ -52,8 +54,8 @@ async function look(env: Environment): Promise<Found> {
       .map(([source, probe]) => ({ source, scheduledAt: probe.scheduledAt, text: textOf(probe) }))
       .toSorted((a, b) => (a.source < b.source ? -1 : 1)),
     behind: {
-      rollup: await lag(env.log, 'rollup', topics.sample.name),
-      alerter: await lag(env.log, 'alerter', topics.window.name),
+      rollup: await rollupLag(env.log),
+      alerter: await alerterLag(env.log),
     },
     openAlerts: await openAlerts(env),
     lastJob: await lastJob(env),
@@ -71,14 +73,29 @@ async function firstKept(log: EventLog, partition: number, from: number): Promis
 const textOf = ({ outcome, latencyMs, errorCode }: SampleFact & { type: 'probe' }): string =>
   outcome === 'ok' ? `${latencyMs} ms` : [outcome, errorCode].filter(Boolean).join(' ')
 
-async function lag(log: EventLog, group: string, topic: string): Promise<number> {
-  const commits = await log.committed(group, topic)
-  const places = await log.offsets(topic)
-  return places.reduce((sum, { partition, earliest, end }) => {
-    const commit = commits.find((candidate) => candidate.partition === partition)
-    const next = commit ? (topic === topics.sample.name ? commit.position[0]! : end) : earliest
+/** Samples that rollup has not folded. */
+async function rollupLag(log: EventLog): Promise<number> {
+  const commits = await log.committed('rollup', topics.sample.name)
+  return (await log.offsets(topics.sample.name)).reduce((sum, { partition, earliest, end }) => {
+    const next = commits.find((commit) => commit.partition === partition)?.position[0] ?? earliest
     return sum + Math.max(0, end - next)
   }, 0)
+}
+
+/** Facts that the alerter has not folded; copies of earlier ones do not count. */
+async function alerterLag(log: EventLog): Promise<number> {
+  const commits = await log.committed('alerter', topics.window.name)
+  let behind = 0
+  for (const { partition, earliest, end } of await log.offsets(topics.window.name)) {
+    const commit = commits.find((candidate) => candidate.partition === partition)
+    const from = Math.max(earliest, commit?.offset ?? earliest)
+    for await (const batch of log.read(topics.window.name, partition, from, end))
+      for (const record of batch.records()) {
+        const cause = record.offset >= from && record.offset < end ? causeOf(record) : undefined
+        if (cause && (!commit || compareCauses(cause, commit.position) >= 0)) behind++
+      }
+  }
+  return behind
 }
 
 async function openAlerts(env: Environment): Promise<readonly Alert[]> {
