@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { ObstreamError } from '#lib/errors.ts'
@@ -15,6 +16,8 @@ export function openFileArtefacts(root: string): ArtefactStore {
   return {
     read: (path) => explained(path, 'read', () => store.read(path)),
     write: (path, bytes) => explained(path, 'write', () => store.write(path, bytes)),
+    extend: (path, bytes) => explained(path, 'write', () => store.extend(path, bytes)),
+    rename: (from, to) => explained(from, `rename to ${to}`, () => store.rename(from, to)),
     remove: (path) => explained(path, 'remove', () => store.remove(path)),
     list: (folder) => explained(folder, 'list', () => store.list(folder)),
   }
@@ -51,6 +54,27 @@ class FileArtefacts implements ArtefactStore {
       this.#temporaryNames.done(temporary)
     }
     await syncFolder(folder)
+  }
+
+  async extend(path: string, bytes: Uint8Array): Promise<void> {
+    const standing = await this.read(path)
+    const isBeginning = standing !== null && Buffer.compare(standing, bytes.subarray(0, standing.length)) === 0
+    if (!isBeginning) return await this.write(path, bytes)
+    if (standing.length === bytes.length) return
+    const file = await open(await this.#inside(path), 'r+')
+    try {
+      await writeAt(file, bytes, standing.length)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const [source, target] = [await this.#inside(from), await this.#inside(to)]
+    await makeFolder(dirname(target))
+    await rename(source, target)
+    for (const folder of new Set([dirname(target), dirname(source)])) await syncFolder(folder)
   }
 
   async remove(path: string): Promise<void> {
@@ -125,6 +149,14 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** Each byte has its place, so that two who write the same at once do no harm. */
+async function writeAt(file: FileHandle, bytes: Uint8Array, from: number): Promise<void> {
+  for (let at = from; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, at)
+    at += bytesWritten
   }
 }
 

@@ -4,15 +4,25 @@ import { type ArtefactStore, checkPath } from './port.ts'
 /** Artefacts of a replay or a test: they end with the process. Keeps the promises of the port but durability. */
 export function openMemoryArtefacts(): ArtefactStore {
   const files = new Map<string, Uint8Array>()
+  const write = (path: string, bytes: Uint8Array): void => {
+    refuseClash(files, path)
+    files.set(path, Uint8Array.from(bytes))
+  }
   return {
     async read(path) {
       checkPath(path)
       const bytes = files.get(path)
       return bytes ? Uint8Array.from(bytes) : null
     },
-    async write(path, bytes) {
-      refuseClash(files, path)
-      files.set(path, Uint8Array.from(bytes))
+    write: async (path, bytes) => write(path, bytes),
+    extend: async (path, bytes) => write(path, bytes),
+    async rename(from, to) {
+      for (const path of [from, to]) checkPath(path)
+      const bytes = files.get(from)
+      if (!bytes) throw new ObstreamError('OBS_ARTEFACT_IO', `cannot rename ${from}: there is no such file`)
+      if (from === to) return
+      write(to, bytes)
+      files.delete(from)
     },
     async remove(path) {
       checkPath(path)

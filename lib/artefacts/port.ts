@@ -18,6 +18,17 @@ export interface ArtefactStore {
    * @throws OBS_ARTEFACT_IO disk full or failing; the old file is untouched and nothing is left behind
    */
   write(path: string, bytes: Uint8Array): Promise<void>
+  /**
+   * The same for a file that somebody follows: what it holds stays where it stands and only the rest is added behind it, if
+   * `bytes` begin with that. A reader may see a part of the rest; the next call completes it. Else it is a `write`.
+   */
+  extend(path: string, bytes: Uint8Array): Promise<void>
+  /**
+   * Gives a file another path, in place of a file that is there; whoever has it open reads on. Durable once this resolves.
+   *
+   * @throws OBS_ARTEFACT_IO when there is no such file
+   */
+  rename(from: string, to: string): Promise<void>
   /** Removes a file; none there is fine. Folders stay. */
   remove(path: string): Promise<void>
   /** Paths of all files below a folder, at any depth, sorted by UTF-16 code units; none when there is no such folder. */
@@ -46,6 +57,8 @@ export function inFolder(store: ArtefactStore, folder: string): ArtefactStore {
   return {
     read: async (path) => store.read(inside(path)),
     write: async (path, bytes) => store.write(inside(path), bytes),
+    extend: async (path, bytes) => store.extend(inside(path), bytes),
+    rename: async (from, to) => store.rename(inside(from), inside(to)),
     remove: async (path) => store.remove(inside(path)),
     list: async (path) => (await store.list(inside(path))).map((found) => found.slice(folder.length + 1)),
   }

@@ -19,6 +19,32 @@ export function artefactStoreContract(name: string, open: () => Promise<Artefact
       expect(await contentOf(store, 'ops/a.csv')).toBe('second')
     })
 
+    test('extending makes the file what it should be, whatever stands there', async () => {
+      const store = await open()
+      for (const content of ['a', 'ab', 'ab', 'abc\nd', 'xy', 'x', '']) {
+        await store.extend('ops/a.log', text(content))
+        expect(await contentOf(store, 'ops/a.log')).toBe(content)
+      }
+    })
+
+    test('a renamed file is the same under another path, in place of what was there', async () => {
+      const store = await open()
+      await store.write('ops/a.log', text('a'))
+      await store.write('ops/old/b.log', text('b'))
+      await store.rename('ops/a.log', 'ops/old/b.log')
+      expect(await contentOf(store, 'ops/old/b.log')).toBe('a')
+      await store.rename('ops/old/b.log', 'new/c.log')
+      expect(await store.list('ops')).toEqual([])
+      expect(await contentOf(store, 'new/c.log')).toBe('a')
+      await store.rename('new/c.log', 'new/c.log')
+      expect(await contentOf(store, 'new/c.log')).toBe('a')
+    })
+
+    test('what is not there cannot be renamed', async () => {
+      const store = await open()
+      await expect(store.rename('a', 'b')).rejects.toMatchObject({ code: 'OBS_ARTEFACT_IO' })
+    })
+
     test('an empty file is a file', async () => {
       const store = await open()
       await store.write('empty', text(''))
@@ -83,6 +109,9 @@ export function artefactStoreContract(name: string, open: () => Promise<Artefact
         const store = await open()
         const refusal = { code: 'OBS_ARTEFACT_CANNOT_CREATE' }
         await expect(store.write(path, text('x'))).rejects.toMatchObject(refusal)
+        await expect(store.extend(path, text('x'))).rejects.toMatchObject(refusal)
+        await expect(store.rename(path, 'x')).rejects.toMatchObject(refusal)
+        await expect(store.rename('x', path)).rejects.toMatchObject(refusal)
         await expect(store.read(path)).rejects.toMatchObject(refusal)
         await expect(store.remove(path)).rejects.toMatchObject(refusal)
         await expect(store.list(path)).rejects.toMatchObject(refusal)
@@ -105,7 +134,10 @@ export function artefactStoreContract(name: string, open: () => Promise<Artefact
       expect(await store.list('out')).toEqual(['out/dry-run/ops/a'])
       expect(await view.list('ops')).toEqual(['ops/a'])
       expect(await contentOf(view, 'ops/a')).toBe('a')
-      await view.remove('ops/a')
+      await view.extend('ops/a', text('ab'))
+      await view.rename('ops/a', 'ops/b')
+      expect(await contentOf(store, 'out/dry-run/ops/b')).toBe('ab')
+      await view.remove('ops/b')
       expect(await store.list('out')).toEqual([])
     })
   })

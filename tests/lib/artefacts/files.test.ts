@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
@@ -22,6 +22,60 @@ async function freshFolder(): Promise<string> {
 
 artefactStoreContract('the file system', async () => openFileArtefacts(join(await freshFolder(), 'data')))
 
+describe('a file that somebody follows', () => {
+  /** What `tail -F` does: keeps the file open, and goes on where it was. */
+  async function follow(path: string) {
+    const handle = await open(path, 'r')
+    undo.push(() => handle.close())
+    let at = 0
+    return async (): Promise<string> => {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(1_000), 0, 1_000, at)
+      at += bytesRead
+      return buffer.subarray(0, bytesRead).toString()
+    }
+  }
+
+  test('is extended where it stands, and renamed as it is: each line is read once', async () => {
+    const root = await freshFolder()
+    const store = openFileArtefacts(root)
+    await store.extend('a.log', Buffer.from('one\n'))
+    const next = await follow(join(root, 'a.log'))
+    expect(await next()).toBe('one\n')
+    await store.extend('a.log', Buffer.from('one\ntwo\n'))
+    expect(await next()).toBe('two\n')
+    await store.rename('a.log', 'b.log')
+    await store.extend('b.log', Buffer.from('one\ntwo\nthree\n'))
+    expect(await next()).toBe('three\n')
+  })
+
+  test('is completed where a crash has left a part of a line', async () => {
+    const root = await freshFolder()
+    await writeFile(join(root, 'a.log'), 'one\ntw')
+    const next = await follow(join(root, 'a.log'))
+    expect(await next()).toBe('one\ntw')
+    await openFileArtefacts(root).extend('a.log', Buffer.from('one\ntwo\n'))
+    expect(await next()).toBe('o\n')
+  })
+
+  test('is another file when it held something else: nothing is changed under the eyes of its reader', async () => {
+    const root = await freshFolder()
+    await writeFile(join(root, 'a.log'), 'other\n')
+    const next = await follow(join(root, 'a.log'))
+    await openFileArtefacts(root).extend('a.log', Buffer.from('one\ntwo\n'))
+    expect(await next()).toBe('other\n')
+    expect(await readFile(join(root, 'a.log'), 'utf8')).toBe('one\ntwo\n')
+  })
+
+  test('that two extend at once holds each line once', async () => {
+    const root = await freshFolder()
+    const stores = [openFileArtefacts(root), openFileArtefacts(root)]
+    for (let lines = 'first\n'; lines.length < 5_000; lines += `line ${lines.length}\n`) {
+      await Promise.all(stores.map((store) => store.extend('a.log', Buffer.from(lines))))
+      expect(await readFile(join(root, 'a.log'), 'utf8')).toBe(lines)
+    }
+  })
+})
+
 describe('no path leads out of the data directory', () => {
   async function withOutside() {
     const folder = await freshFolder()
@@ -36,7 +90,11 @@ describe('no path leads out of the data directory', () => {
   test('a folder that is a symbolic link to outside is refused, also further up', async () => {
     const { root, outside, store } = await withOutside()
     await symlink(outside, join(root, 'ops'))
+    await store.write('inside', Buffer.from('x'))
     for (const path of ['ops/secret', 'ops/new/deep/file']) {
+      await expect(store.extend(path, Buffer.from('old and new'))).rejects.toMatchObject(refusal)
+      await expect(store.rename('inside', path)).rejects.toMatchObject(refusal)
+      await expect(store.rename(path, 'inside')).rejects.toMatchObject(refusal)
       await expect(store.write(path, Buffer.from('x'))).rejects.toMatchObject(refusal)
       await expect(store.read(path)).rejects.toMatchObject(refusal)
       await expect(store.remove(path)).rejects.toMatchObject(refusal)
@@ -50,6 +108,7 @@ describe('no path leads out of the data directory', () => {
     const { root, outside, store } = await withOutside()
     await symlink(join(outside, 'secret'), join(root, 'file'))
     await expect(store.read('file')).rejects.toMatchObject(refusal)
+    await expect(store.extend('file', Buffer.from('old and new'))).rejects.toMatchObject(refusal)
     await store.write('file', Buffer.from('new'))
     expect(await readFile(join(root, 'file'), 'utf8')).toBe('new')
     expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('old')
