@@ -1,7 +1,7 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog, Offset } from '#lib/eventlog/port.ts'
-import type { JobFact, JobFinished } from '#lib/facts.ts'
+import type { JobFact, JobFinished, JobStarted } from '#lib/facts.ts'
 import { topics } from '#lib/topics.ts'
 import { JobHistory } from './job-history.ts'
 import { jobFactKey } from './job-keys.ts'
@@ -33,6 +33,11 @@ export class JobTopic {
   async finished(): Promise<readonly JobFinished[]> {
     await this.#readOn()
     return this.#finished
+  }
+
+  /** The start of the slot that an end belongs to, as far as `history` or `finished` has read; `null`: it is not there. */
+  startOf({ job, slotAt, dryRun }: JobFinished): JobStarted | null {
+    return this.#historyOf(job).slot(slotAt, dryRun).start
   }
 
   /**

@@ -2,11 +2,17 @@ import type { ArtefactStore } from '#lib/artefacts/port.ts'
 import type { JobFinished } from '#lib/facts.ts'
 import type { JobHistory } from '#lib/jobs/job-history.ts'
 import type { JobTopic } from '#lib/jobs/job-topic.ts'
-import { automationLog } from '../automation-log.ts'
+import {
+  AUTOMATION_LOG,
+  type AutomationFile,
+  automationFiles,
+  automationLines,
+  type DatedEnd,
+  dayOfRotated,
+} from '../automation-log.ts'
 import { type Heartbeat, heartbeatJson } from '../heartbeat.ts'
 import { LATENCY_JOB } from '../latency-start.ts'
 
-export const AUTOMATION_LOG = 'ops/automation_runs.log'
 export const LATENCY_HEARTBEAT = 'ops/latency_job_heartbeat.json'
 
 /**
@@ -17,10 +23,40 @@ export const LATENCY_HEARTBEAT = 'ops/latency_job_heartbeat.json'
  * @throws OBS_ARTEFACT_CANNOT_CREATE, OBS_ARTEFACT_IO
  */
 export async function writeOperationsFiles(store: ArtefactStore, jobs: JobTopic, dryRun?: JobFinished): Promise<void> {
-  await store.write(AUTOMATION_LOG, automationLog(await jobs.finished()))
+  await writeAutomationLog(store, await datedEnds(jobs))
   const history = await jobs.history(LATENCY_JOB)
   const newest = dryRun ?? history.lastOk
   if (newest) await store.write(LATENCY_HEARTBEAT, heartbeatJson(heartbeatOf(newest, history)))
+}
+
+/** The ends of all jobs, for `automationFiles`. A dry run has its cut on an overlay, which is no time of the log. */
+export async function datedEnds(jobs: JobTopic): Promise<readonly DatedEnd[]> {
+  return (await jobs.finished()).map((finished) => {
+    const start = finished.status === 'skipped' || finished.dryRun ? null : jobs.startOf(finished)
+    return { finished, cutTickAt: start?.cutTickAt ?? null }
+  })
+}
+
+/**
+ * The current file only ever grows, and becomes a rotated one by getting its name, so that a program that follows it reads
+ * each line once. A rotated file that is there is left alone.
+ */
+async function writeAutomationLog(store: ArtefactStore, ends: readonly DatedEnd[]): Promise<void> {
+  const { rotated, keptFrom, current } = automationFiles(ends)
+  const standing = new Set((await store.list('ops')).filter((path) => dayOfRotated(path) !== null))
+  for (const file of rotated) if (!standing.has(file.path)) await rotateInto(store, file)
+  for (const path of standing) if (dayOfRotated(path)! < keptFrom) await store.remove(path)
+  await store.extend(AUTOMATION_LOG, automationLines(current.ends))
+}
+
+/** What followed the last rewrite, and yet belongs to the file, is added before it is renamed. */
+async function rotateInto(store: ArtefactStore, { path, ends }: AutomationFile): Promise<void> {
+  const content = automationLines(ends)
+  const live = await store.read(AUTOMATION_LOG)
+  const isIts = live !== null && content.subarray(0, live.length).equals(live)
+  if (!isIts) return await store.write(path, content)
+  await store.extend(AUTOMATION_LOG, content)
+  await store.rename(AUTOMATION_LOG, path)
 }
 
 function heartbeatOf(finished: JobFinished, history: JobHistory): Heartbeat {

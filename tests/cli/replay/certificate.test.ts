@@ -27,6 +27,7 @@ const at = (time: string): Instant => Date.parse(time)
 const CURRENT = 'ops/signal_latency.csv'
 const ROLLUP = 'ops/signal_latency_rollup.csv'
 const LOG = 'ops/automation_runs.log'
+const ROTATED_LOG = 'ops/automation_runs.2026-06-26-1.log'
 
 interface Recorded {
   readonly desk: RecordedDesk
@@ -73,7 +74,7 @@ describe('a log that is whole', () => {
     expect(certificate.facts.equalCount).toBeGreaterThan(60)
     expect(new Set(Object.values(verdicts(certificate)))).toEqual(new Set(['equal']))
     expect(Object.keys(verdicts(certificate))).toEqual(
-      expect.arrayContaining([CURRENT, ROLLUP, LOG, archiveOf(recorded.dataDir)]),
+      expect.arrayContaining([CURRENT, ROLLUP, LOG, ROTATED_LOG, archiveOf(recorded.dataDir)]),
     )
   })
 
@@ -81,10 +82,17 @@ describe('a log that is whole', () => {
     const recorded = await record(untilSaturday())
     const archive = archiveOf(recorded.dataDir)
     rmSync(join(recorded.dataDir, ROLLUP))
+    rmSync(join(recorded.dataDir, ROTATED_LOG))
     writeFileSync(join(recorded.dataDir, archive), 'timestamp_utc,source,latency_ms\n')
     const certificate = await check(recorded)
     expect(certificate.verdict).toBe('different')
-    expect(verdicts(certificate)).toMatchObject({ [CURRENT]: 'equal', [ROLLUP]: 'different', [archive]: 'different' })
+    expect(verdicts(certificate)).toMatchObject({
+      [CURRENT]: 'equal',
+      [ROLLUP]: 'different',
+      [archive]: 'different',
+      [LOG]: 'equal',
+      [ROTATED_LOG]: 'different',
+    })
     expect(certificate.artefacts.find(({ artefact }) => artefact === ROLLUP)).toMatchObject({
       live: null,
       recorded: expect.stringMatching(/^[0-9a-f]{64}$/),
@@ -120,6 +128,14 @@ describe('while services go on', () => {
     const certificate = await check(recorded, () => recorded.desk.play(later))
     expect(certificate.verdict).toBe('equal')
     expect(verdicts(certificate)).toMatchObject({ [CURRENT]: 'moved_on', [ROLLUP]: 'moved_on', [LOG]: 'moved_on' })
+  })
+
+  test('an automation log that is rotated meanwhile has moved on, and those rotated before are equal', async () => {
+    const later = scenario(plansOf(), at('2026-06-28T01:00:00Z')).slice(untilSaturday().length)
+    const recorded = await record(untilSaturday())
+    const certificate = await check(recorded, () => recorded.desk.play(later))
+    expect(certificate.verdict).toBe('equal')
+    expect(verdicts(certificate)).toMatchObject({ [LOG]: 'moved_on', [ROTATED_LOG]: 'equal' })
   })
 
   test('a job that is open, with some of its files written, is no difference', async () => {

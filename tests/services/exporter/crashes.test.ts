@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -9,6 +9,7 @@ import { openMemoryArtefacts } from '#lib/artefacts/memory.ts'
 import { writeLatencyFiles } from '#services/exporter/adapters/artefact-writer.ts'
 import { rebuildLatency } from '#services/exporter/adapters/latency-job.ts'
 import { runLatencyOnce } from '#services/exporter/adapters/latency-once.ts'
+import { writeOperationsFiles } from '#services/exporter/adapters/operations-files.ts'
 import { options, Scene, Steps } from './scene.ts'
 
 const MINUTE = 60_000
@@ -119,11 +120,13 @@ test('with every file deleted, the recorded jobs give the same bytes again', asy
   await fc.assert(
     fc.asyncProperty(story, async (events) => {
       const scene = await play(events, 'abandoned')
-      const files = await scene.artefacts()
+      const files = await scene.files()
       scene.store = openMemoryArtefacts()
-      const { starts } = await scene.process().jobs.history('latency')
+      const { jobs } = scene.process()
+      const { starts } = await jobs.history('latency')
       await writeLatencyFiles(scene.store, await rebuildLatency(scene.process(), starts.at(-1)!))
-      expect(await scene.artefacts()).toEqual(files)
+      await writeOperationsFiles(scene.store, jobs)
+      expect(await scene.files()).toEqual(files)
     }),
     { numRuns: 30 },
   )
@@ -194,11 +197,33 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
-test('the list of checksums passes sha256sum -c, and fails when a file is changed', async () => {
+/** A scene whose files stand on the disk. */
+async function sceneOnDisk(): Promise<{ readonly scene: Scene; readonly folder: string }> {
   const scene = await Scene.open()
   const folder = mkdtempSync(join(tmpdir(), 'exporter-'))
   folders.push(folder)
   scene.store = openFileArtefacts(folder)
+  return { scene, folder }
+}
+
+test('a program that keeps the automation log open reads each line once, to the last one before midnight', async () => {
+  const { scene, folder } = await sceneOnDisk()
+  const path = join(folder, 'ops/automation_runs.log')
+  await scene.tick('2026-06-27T22:00:00Z')
+  await scene.run('2026-06-27T22:00:00Z')
+  const followed = openSync(path, 'r')
+  for (const at of ['2026-06-27T23:00:00Z', '2026-06-27T23:45:00Z', '2026-06-28T00:00:00Z', '2026-06-28T00:15:00Z']) {
+    await scene.tick(at)
+    await scene.run(at)
+  }
+  const slots = (lines: string): string[] => lines.match(/\d{8}T\d{6}Z-latency/g)!.map((id) => id.slice(6, 13))
+  expect(slots(readFileSync(followed, 'utf8'))).toEqual(['27T2200', '27T2300', '27T2345'])
+  closeSync(followed)
+  expect(slots(readFileSync(path, 'utf8'))).toEqual(['28T0000', '28T0015'])
+})
+
+test('the list of checksums passes sha256sum -c, and fails when a file is changed', async () => {
+  const { scene, folder } = await sceneOnDisk()
   for (const day of ['27', '28', '29']) {
     await scene.sample('a', `2026-06-${day}T22:00:00Z`)
     await scene.tick(`2026-06-${Number(day) + 1}T00:00:00Z`)

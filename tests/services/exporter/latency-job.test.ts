@@ -59,6 +59,43 @@ describe('a latency job', () => {
     })
   })
 
+  test('rotates the automation log at midnight by its name, with the runs that were skipped since', async () => {
+    const scene = await evening()
+    await scene.run('2026-06-27T21:15:00Z')
+    await runLatencyOnce(scene.process(), scene.request('2026-06-27T22:00:00Z'), () => null)
+    await scene.tick('2026-06-28T00:00:00Z')
+    await scene.run('2026-06-28T00:00:00Z')
+    const lines = async (path: string) =>
+      (await scene.file(path))!
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map(({ job_id, status }) => [job_id, status])
+    expect(await lines('ops/automation_runs.2026-06-27-1.log')).toEqual([
+      ['20260627T211500Z-latency', 'ok'],
+      ['20260627T220000Z-latency', 'skipped'],
+    ])
+    expect(await lines('ops/automation_runs.log')).toEqual([['20260628T000000Z-latency', 'ok']])
+  })
+
+  test('makes lost files of the automation log anew, leaves others alone, and removes them when their time is up', async () => {
+    const scene = await evening()
+    const [rotated, foreign] = ['ops/automation_runs.2026-06-27-1.log', 'ops/automation_runs.2026-06-27.log']
+    await scene.run('2026-06-27T21:15:00Z')
+    await scene.tick('2026-06-28T00:00:00Z')
+    await scene.run('2026-06-28T00:00:00Z')
+    const files = await scene.files()
+    await scene.store.write(foreign, Buffer.from('kept'))
+    for (const path of [rotated, 'ops/automation_runs.log']) await scene.store.remove(path)
+    await scene.run('2026-06-28T00:00:01Z')
+    expect(await scene.file(rotated)).toBe(files[rotated])
+    expect(await scene.file('ops/automation_runs.log')).toContain(files['ops/automation_runs.log'])
+    await scene.tick('2026-08-30T00:00:00Z')
+    await scene.run('2026-08-30T00:00:00Z')
+    const left = Object.keys(await scene.files()).filter((path) => path.startsWith('ops/automation_runs'))
+    expect(left).toEqual(['ops/automation_runs.2026-06-28-1.log', foreign, 'ops/automation_runs.log'].toSorted())
+  })
+
   test('leaves everything above its cut to the next one', async () => {
     const scene = await evening()
     const before = await scene.run('2026-06-27T21:15:00Z')
@@ -161,12 +198,10 @@ describe('a job that fails', () => {
   ] as const)('%s is an end with its code and message, exit %i', async (code, exitCode) => {
     const scene = await evening()
     const deps = scene.process()
-    const store = {
-      ...deps.store,
-      write: async () => {
-        throw new ObstreamError(code, 'the disk is full')
-      },
+    const fail = async (): Promise<never> => {
+      throw new ObstreamError(code, 'the disk is full')
     }
+    const store = { ...deps.store, write: fail, extend: fail }
     const outcome = await runLatencyOnce({ ...deps, store }, scene.request('2026-06-27T21:15:00Z'), scene.lockOf())
     expect(outcome).toMatchObject({
       exitCode,

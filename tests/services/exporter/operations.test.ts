@@ -1,6 +1,14 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { Alert, JobFinished } from '#lib/facts.ts'
-import { automationLog } from '#services/exporter/automation-log.ts'
+import {
+  AUTOMATION_LOG,
+  automationFiles,
+  automationLines,
+  type DatedEnd,
+  dayOfRotated,
+  KEPT_DAYS,
+  MAX_LINES,
+} from '#services/exporter/automation-log.ts'
 import { heartbeatJson } from '#services/exporter/heartbeat.ts'
 import { openAlerts } from '#services/exporter/open-alerts.ts'
 
@@ -27,7 +35,7 @@ const finished: JobFinished = {
 }
 
 test('a finished job is one JSON line with the fields in fixed order', () => {
-  expect(automationLog([finished]).toString()).toBe(
+  expect(automationLines([finished]).toString()).toBe(
     '{"job_id":"20260627T233000Z-latency","run_id":"run-1","job":"latency","slot":"2026-06-27T23:30:00Z","status":"ok",' +
       '"skip_reason":null,"started_at":"2026-06-27T23:30:00.040Z","duration_ms":81,' +
       '"artefacts":[{"path":"ops/signal_latency.csv","bytes":31,"sha256":"ab"}],' +
@@ -38,7 +46,7 @@ test('a finished job is one JSON line with the fields in fixed order', () => {
 })
 
 test('an error message with line breaks stays on its line', () => {
-  const lines = automationLog([
+  const lines = automationLines([
     { ...finished, status: 'error', errorMessage: 'two\nlines\u2028here' },
     finished,
   ]).toString()
@@ -47,7 +55,80 @@ test('an error message with line breaks stays on its line', () => {
 })
 
 test('no job gives an empty file', () => {
-  expect(automationLog([])).toHaveLength(0)
+  expect(automationLines([])).toHaveLength(0)
+  expect(automationFiles([])).toMatchObject({ rotated: [], current: { path: AUTOMATION_LOG, ends: [] } })
+})
+
+describe('the automation log is cut into files', () => {
+  let count = 0
+  const end = (cut: string | null): DatedEnd => ({
+    finished: { ...finished, runId: `run-${count++}`, status: cut === null ? 'skipped' : 'ok' },
+    cutTickAt: cut === null ? null : at(`2026-${cut}Z`),
+  })
+  const repeated = (times: number, cut: string): DatedEnd[] => Array.from({ length: times }, () => end(cut))
+  const runIds = (ends: readonly JobFinished[]): string[] => ends.map(({ runId }) => runId)
+  const shape = (ends: readonly DatedEnd[]) => {
+    const { rotated, current } = automationFiles(ends)
+    const lines = [...rotated, current].flatMap((file) => runIds(file.ends))
+    expect(lines).toEqual(runIds(ends.map((one) => one.finished)))
+    return [...rotated, current].map((file) => [file.path.slice('ops/automation_runs.'.length), file.ends.length])
+  }
+
+  test('at midnight UTC, by the cuts of the jobs', () => {
+    const ends = ['06-27T23:59:59', '06-28T00:00:00', '06-28T12:00:00', '06-30T00:15:00'].map(end)
+    expect(shape(ends)).toEqual([
+      ['2026-06-27-1.log', 1],
+      ['2026-06-28-1.log', 2],
+      ['log', 1],
+    ])
+  })
+
+  test('a skipped run goes where the line before it went, and the first ones to the first job', () => {
+    const ends = [null, null, '06-27T12:00:00', null, '06-28T00:00:00', null].map(end)
+    expect(shape(ends)).toEqual([
+      ['2026-06-27-1.log', 4],
+      ['log', 2],
+    ])
+    expect(shape([null, null].map(end))).toEqual([['log', 2]])
+  })
+
+  test('a job that was started again on a later day, by its old cut, does not turn time back', () => {
+    expect(shape(['06-27T12:00:00', '06-28T00:00:00', '06-27T23:00:00'].map(end))).toEqual([
+      ['2026-06-27-1.log', 1],
+      ['log', 2],
+    ])
+  })
+
+  test('when it is full; the last line that fits is the ten thousandth', () => {
+    expect(shape(repeated(MAX_LINES, '06-27T12:00:00'))).toEqual([['log', MAX_LINES]])
+    expect(shape([...repeated(2 * MAX_LINES + 1, '06-27T12:00:00'), end('06-28T00:00:00')])).toEqual([
+      ['2026-06-27-1.log', MAX_LINES],
+      ['2026-06-27-2.log', MAX_LINES],
+      ['2026-06-27-3.log', 1],
+      ['log', 1],
+    ])
+  })
+
+  test('a file follows from its own day: when the log has lost the days before, it is the same', () => {
+    const days = [end('06-26T01:00:00'), end(null), ...repeated(MAX_LINES + 3, '06-27T12:00:00'), end('06-28T00:00:00')]
+    const whole = automationFiles(days)
+    const rest = automationFiles(days.slice(2))
+    expect(rest.rotated).toEqual(whole.rotated.slice(1))
+    expect(rest.current).toEqual(whole.current)
+  })
+
+  test(`rotated files are kept for ${KEPT_DAYS} days`, () => {
+    const ends = ['06-27T12:00:00', '06-28T12:00:00', '08-30T00:00:00'].map(end)
+    const { rotated, keptFrom } = automationFiles(ends)
+    expect(rotated.map(({ path }) => path)).toEqual(['ops/automation_runs.2026-06-28-1.log'])
+    expect(rotated.map(({ path }) => dayOfRotated(path)! >= keptFrom)).toEqual([true])
+    expect(dayOfRotated('ops/automation_runs.2026-06-27-1.log')! < keptFrom).toBe(true)
+  })
+
+  test.each([AUTOMATION_LOG, 'ops/automation_runs.old.log', 'ops/x/automation_runs.2026-06-27-1.log'])(
+    '%s is no rotated file',
+    (path) => expect(dayOfRotated(path)).toBeNull(),
+  )
 })
 
 test('the heartbeat says which job, its now, the next one, and the last breach', () => {

@@ -205,6 +205,8 @@ export class Scene {
       store: {
         ...store,
         write: (path, bytes) => steps.around(() => store.write(path, bytes)),
+        extend: (path, bytes) => steps.around(() => store.extend(path, bytes)),
+        rename: (from, to) => steps.around(() => store.rename(from, to)),
         remove: (path) => steps.around(() => store.remove(path)),
       },
       clock: this.clock,
