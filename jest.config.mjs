@@ -4,6 +4,8 @@ export default {
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/tests/support/strip-types.mjs' },
+  globalSetup: '<rootDir>/tests/support/kafka/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/support/kafka/global-teardown.ts',
   testTimeout: 30_000,
   maxWorkers: 2,
 }

@@ -197,7 +197,9 @@ describe('every file', () => {
 
   test('has nothing left to do, nothing switched off and no default export', () => {
     const leftovers = /\b(TODO|FIXME|XXX|HACK)\b|biome-ignore|@ts-(ignore|expect-error|nocheck)|\bexport default\b/
-    const isConfig = (path: string): boolean => path.endsWith('.config.mjs') || path === 'tests/support/strip-types.mjs'
+    /** What Jest loads by name. */
+    const isConfig = (path: string): boolean =>
+      path.endsWith('.config.mjs') || /^tests\/support\/(strip-types\.mjs|kafka\/global-[a-z]+\.ts)$/.test(path)
     expect(
       those(
         files,
@@ -218,7 +220,7 @@ describe('every file', () => {
 
   test('of the tests mirrors the tree, or has a place of its own', () => {
     const own =
-      /^tests\/(architecture\.test\.ts|contract|e2e|examples|peers|replay|support|tools|services\/exactly-once\.test\.ts)/
+      /^tests\/(architecture\.test\.ts|contract|e2e|examples|kafka|peers|replay|support|tools|services\/exactly-once\.test\.ts)/
     const lost = those(files, ({ path }) => {
       if (!path.startsWith('tests/') || !path.endsWith('.test.ts') || own.test(path)) return false
       const folder = path.split('/').slice(1, -1).join('/')

@@ -1,0 +1,3 @@
+import { openHost } from './shared-host.ts'
+
+export default openHost

@@ -1,0 +1,3 @@
+import { closeHost } from './shared-host.ts'
+
+export default closeHost

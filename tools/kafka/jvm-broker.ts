@@ -1,0 +1,91 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BrokerSettings, CREDENTIALS, type ListenerSecurity, propertiesText } from './broker-settings.ts'
+import { JavaServer, runJava } from './java-server.ts'
+import type { Server } from './server.ts'
+
+const LOG4J = fileURLToPath(new URL('log4j2.properties', import.meta.url))
+
+export interface JvmBrokerOptions {
+  readonly nodeId: number
+  /** Of its own; what another broker with the same settings has left there goes on. */
+  readonly folder: string
+  /** The folder with Kafka's jars. */
+  readonly libraries: string
+  /** 16 bytes in base64url. */
+  readonly clusterId: string
+  readonly settings: BrokerSettings
+  readonly sasl: ListenerSecurity['sasl']
+}
+
+/** A broker as a process of this machine's Java. */
+export class JvmBroker implements Server {
+  readonly #options: JvmBrokerOptions
+  readonly #classPath: string
+  readonly #properties: string
+  readonly #server: JavaServer
+
+  constructor(options: JvmBrokerOptions) {
+    const { nodeId, folder, libraries } = options
+    this.#options = options
+    this.#classPath = join(libraries, '*')
+    this.#properties = join(folder, 'server.properties')
+    this.#server = new JavaServer({
+      name: `broker ${nodeId}`,
+      args: [
+        ...['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'],
+        `-Dlog4j2.configurationFile=file:${LOG4J}`,
+        ...['-cp', this.#classPath, 'kafka.Kafka', this.#properties],
+      ],
+      cwd: folder,
+      readyWhen: /Kafka Server started/,
+      deadlineMs: 90_000,
+    })
+  }
+
+  /** Where a broker in that folder keeps its log. */
+  static dataOf(folder: string): string {
+    return join(folder, 'data')
+  }
+
+  get pid(): number | undefined {
+    return this.#server.pid
+  }
+
+  async start(): Promise<void> {
+    const { folder, settings } = this.#options
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(this.#properties, propertiesText(settings))
+    if (!existsSync(join(JvmBroker.dataOf(folder), 'meta.properties'))) await this.#format()
+    await this.#server.start()
+  }
+
+  async #format(): Promise<void> {
+    const { folder, clusterId, sasl } = this.#options
+    const { username, password } = CREDENTIALS
+    const user =
+      sasl === undefined || sasl === 'plain'
+        ? []
+        : ['--add-scram', `${sasl.toUpperCase()}=[name=${username},password=${password}]`]
+    const storageTool = ['-XX:TieredStopAtLevel=1', '-cp', this.#classPath, 'kafka.tools.StorageTool']
+    await runJava([...storageTool, 'format', '-t', clusterId, '-c', this.#properties, ...user], folder)
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    return this.#server.kill(signal)
+  }
+
+  async pause(): Promise<void> {
+    this.#server.pause()
+  }
+
+  async resume(): Promise<void> {
+    this.#server.resume()
+  }
+
+  async restart(): Promise<void> {
+    await this.kill('SIGTERM')
+    await this.start()
+  }
+}
