@@ -10,7 +10,7 @@ import { alerter } from '#services/alerter/service.ts'
 import type { JobLock } from '#services/exporter/adapters/job-lock.ts'
 import type { ExporterDependencies } from '#services/exporter/adapters/latency-loops.ts'
 import { type LatencyOutcome, runLatencyOnce } from '#services/exporter/adapters/latency-once.ts'
-import { LATENCY_JOB, type LatencyRequest } from '#services/exporter/latency-start.ts'
+import { LATENCY_JOB, type LatencyRequest, latencySlotOf } from '#services/exporter/latency-start.ts'
 import { exporterDependencies, latencyOptions } from '#services/exporter/service.ts'
 import { rollupReading } from '#services/rollup/service.ts'
 import { sampleOnce } from '#services/sampler/main.ts'
@@ -126,8 +126,11 @@ function unlessInterrupted(work: Promise<void>, interrupted: AbortSignal): Promi
 
 function requestOf(session: Session, { config, clock, ids }: Environment, flags: LatencyFlags): LatencyRequest {
   const configured = latencyOptions(config)
+  const { everyMs } = config.jobs.latency
+  const slotAt = Math.floor(clock.now() / SECOND_MS) * SECOND_MS
   return {
-    slotAt: Math.floor(clock.now() / SECOND_MS) * SECOND_MS,
+    slotAt,
+    nextRunAt: latencySlotOf(slotAt, everyMs) + everyMs,
     runId: ids.next(),
     options: {
       rawRetentionDays: flags.rawRetentionDays ?? configured.rawRetentionDays,
@@ -144,9 +147,9 @@ function skipBesideServices(
   deps: ExporterDependencies,
   request: LatencyRequest,
 ): Promise<JobFinished> {
-  const { slotAt, runId, dryRun } = request
+  const { slotAt, runId, dryRun, nextRunAt } = request
   const start = { job: LATENCY_JOB, slotAt, jobId: jobIdOf(LATENCY_JOB, slotAt), runId, dryRun }
-  return skip(deps.jobs, { start, now: env.clock.now(), nextRunAt: null }, 'services_running')
+  return skip(deps.jobs, { start, now: env.clock.now(), nextRunAt }, 'services_running')
 }
 
 const WHY_SKIPPED: Readonly<Record<string, string>> = {

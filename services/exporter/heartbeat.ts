@@ -5,7 +5,7 @@ export interface Heartbeat {
   readonly jobId: string
   /** The job's now. */
   readonly generatedAt: Instant
-  /** `null`: nobody has planned another run. */
+  /** When the job is due next; `null`: the log does not say. */
   readonly nextRunAt: Instant | null
   /** End of the newest breaching window; `null`: none is known. */
   readonly lastBreachAt: Instant | null

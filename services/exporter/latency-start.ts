@@ -1,7 +1,7 @@
 import type { JobStarted } from '#lib/facts.ts'
 import type { Cut } from '#lib/jobs/cut.ts'
 import { jobIdOf } from '#lib/jobs/job-keys.ts'
-import type { Instant } from '#lib/time.ts'
+import type { Instant, Milliseconds } from '#lib/time.ts'
 import { type LatencyOptions, writeOptions } from './latency-options.ts'
 
 /** The job's name in keys and records. */
@@ -11,6 +11,8 @@ export const LATENCY_JOB = 'latency'
 export interface LatencyRequest {
   readonly slotAt: Instant
   readonly runId: string
+  /** When the job is due next, whoever runs it then. */
+  readonly nextRunAt: Instant
   readonly options: LatencyOptions
   /** argv, secrets masked. */
   readonly command: readonly string[]
@@ -18,8 +20,13 @@ export interface LatencyRequest {
   readonly dryRun: boolean
 }
 
+/** The job's slots begin every `everyMs`, aligned to 1970-01-01T00:00:00Z: the one that `at` lies in. */
+export function latencySlotOf(at: Instant, everyMs: Milliseconds): Instant {
+  return Math.floor(at / everyMs) * everyMs
+}
+
 /** The record that claims the slot. The job's now is the instant of its cut: the newest the log knows, not a clock's. */
-export function latencyStart(request: LatencyRequest, cut: Cut): JobStarted {
+export function latencyStart(request: Omit<LatencyRequest, 'nextRunAt'>, cut: Cut): JobStarted {
   const { slotAt, runId, options, command, commitSha, dryRun } = request
   return {
     type: 'started',

@@ -173,6 +173,7 @@ describe('a day of cron, every 15 minutes', () => {
     expect(lines.every((line) => line['status'] === 'ok' && line['dry_run'] === false)).toBe(true)
     expect(JSON.parse(day.read('ops/latency_job_heartbeat.json'))).toMatchObject({
       job_id: '20260627T234500Z-latency',
+      next_run_at: '2026-06-28T00:00:00Z',
       last_breach_at: formatInstant(parseInstant(breachesOf(day).at(-1)!.hour)! + HOUR_MS),
     })
   })

@@ -95,7 +95,15 @@ export class RecordedDesk {
   request(slotAt: Instant): LatencyRequest {
     this.#runs++
     const runId = `run-${this.#runs}`
-    return { slotAt, runId, options, command: ['obstream', 'latency'], commitSha: null, dryRun: false }
+    return {
+      slotAt,
+      nextRunAt: slotAt + HOUR_MS,
+      runId,
+      options,
+      command: ['obstream', 'latency'],
+      commitSha: null,
+      dryRun: false,
+    }
   }
 
   async latency(slotAt: Instant): Promise<void> {

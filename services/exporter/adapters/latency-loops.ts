@@ -7,7 +7,7 @@ import type { RunningService } from '#lib/runtime/run.ts'
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { LatencyOptions } from '../latency-options.ts'
-import { LATENCY_JOB, latencyStart } from '../latency-start.ts'
+import { LATENCY_JOB, latencySlotOf, latencyStart } from '../latency-start.ts'
 import type { JobLock } from './job-lock.ts'
 import { type LatencyJobDependencies, runLatencyJob } from './latency-job.ts'
 
@@ -113,7 +113,7 @@ export class LatencyLoops implements RunningService {
     const { clock } = this.#deps
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      const slotAt = this.#slotOf(clock.now())
+      const slotAt = latencySlotOf(clock.now(), this.#schedule.everyMs)
       if (slotAt > this.#newestSlotAt) await this.#claim(slotAt)
       this.#newestSlotAt = Math.max(this.#newestSlotAt, slotAt)
       this.#forget('scheduler')
@@ -169,15 +169,12 @@ export class LatencyLoops implements RunningService {
     const history = await jobs.history(LATENCY_JOB)
     if (history.open?.runId !== start.runId) return
     const runId = this.#claimed.has(start.runId) ? start.runId : ids.next()
-    const nextRunAt = this.#slotOf(clock.now()) + this.#schedule.everyMs
+    const { everyMs } = this.#schedule
+    const nextRunAt = latencySlotOf(clock.now(), everyMs) + everyMs
     await runLatencyJob(
       this.#deps,
       { start, attempt: attemptOf(history, start, runId), runId, nextRunAt },
       this.#stopping.signal,
     )
-  }
-
-  #slotOf(at: Instant): Instant {
-    return Math.floor(at / this.#schedule.everyMs) * this.#schedule.everyMs
   }
 }

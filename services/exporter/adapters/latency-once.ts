@@ -31,7 +31,7 @@ export async function runLatencyOnce(
   const held = lock()
   if (!held) return outcomeOf(await skipRun(deps, request, 'lock_held'))
   try {
-    await resumeOpen(deps, request.runId, signal)
+    await resumeOpen(deps, request, signal)
     return outcomeOf(await claimAndRun(deps, request, signal))
   } finally {
     held.release()
@@ -39,10 +39,14 @@ export async function runLatencyOnce(
 }
 
 /** The lock proves that whoever left a start open is dead. */
-async function resumeOpen(deps: LatencyJobDependencies, runId: string, signal?: AbortSignal): Promise<void> {
+async function resumeOpen(
+  deps: LatencyJobDependencies,
+  { runId, nextRunAt }: LatencyRequest,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let start = await openStart(deps.jobs); start; start = await openStart(deps.jobs)) {
     const attempt = attemptOf(await deps.jobs.history(LATENCY_JOB), start, runId)
-    await runLatencyJob(deps, { start, attempt, runId, nextRunAt: null }, signal)
+    await runLatencyJob(deps, { start, attempt, runId, nextRunAt }, signal)
   }
 }
 
@@ -56,23 +60,23 @@ async function claimAndRun(
   signal?: AbortSignal,
 ): Promise<JobFinished> {
   const { jobs, clock } = deps
-  const { runId, dryRun } = request
+  const { runId, dryRun, nextRunAt } = request
   const wanted = latencyStart(request, await chooseCut(deps.log, deps.codecs.sample, signal))
-  const outcome = await claimSlot(jobs, { start: wanted, holdsLock: !dryRun, now: clock.now(), nextRunAt: null })
+  const outcome = await claimSlot(jobs, { start: wanted, holdsLock: !dryRun, now: clock.now(), nextRunAt })
   if (outcome.kind === 'finished' || outcome.kind === 'skipped') return outcome.finished
   if (outcome.kind === 'taken') return await skipRun(deps, request, 'slot_taken')
   const { start, attempt } = outcome
-  const finished = await runLatencyJob(deps, { start, attempt, runId, nextRunAt: null }, signal)
+  const finished = await runLatencyJob(deps, { start, attempt, runId, nextRunAt }, signal)
   return outcome.kind === 'run' ? finished : await claimAndRun(deps, request, signal)
 }
 
 async function skipRun(
   deps: LatencyJobDependencies,
-  { slotAt, runId, dryRun }: LatencyRequest,
+  { slotAt, runId, dryRun, nextRunAt }: LatencyRequest,
   reason: 'lock_held' | 'slot_taken',
 ): Promise<JobFinished> {
   const start = { job: LATENCY_JOB, slotAt, jobId: jobIdOf(LATENCY_JOB, slotAt), runId, dryRun }
-  return await skip(deps.jobs, { start, now: deps.clock.now(), nextRunAt: null }, reason)
+  return await skip(deps.jobs, { start, now: deps.clock.now(), nextRunAt }, reason)
 }
 
 function outcomeOf(finished: JobFinished): LatencyOutcome {

@@ -54,7 +54,7 @@ describe('a latency job', () => {
     expect(JSON.parse((await scene.file('ops/latency_job_heartbeat.json'))!)).toEqual({
       job_id: '20260627T211500Z-latency',
       generated_at: '2026-06-27T21:10:00Z',
-      next_run_at: null,
+      next_run_at: '2026-06-27T21:30:00Z',
       last_breach_at: '2026-06-27T21:00:00Z',
     })
   })

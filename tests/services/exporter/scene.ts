@@ -234,6 +234,7 @@ export class Scene {
     return {
       slotAt: at(slot),
       runId: `run-${this.#runs}`,
+      nextRunAt: at(slot) + 900_000,
       options,
       command: ['obstream', 'latency'],
       commitSha: null,
