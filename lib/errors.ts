@@ -70,6 +70,10 @@ export const errorCatalogue = {
     75,
     'A job has no cut: no clock tick has been recorded yet. Ticks begin when the sampler runs.',
   ),
+  OBS_LOG_ACCESS_DENIED: kind(
+    78,
+    'Kafka does not let us in or refuses a topic or group: user, password, certificate or access rights are wrong.',
+  ),
   OBS_LOG_BATCH_TOO_LARGE: kind(65, 'One append is larger than a batch may be (1 MiB). Nothing was appended.'),
   OBS_LOG_BUSY: transient(75, 'Another process kept the log locked for 10 s.'),
   OBS_LOG_CORRUPT: kind(65, 'A batch of the log fails its CRC32C or cannot be parsed. Restore the log from a backup.'),
@@ -91,6 +95,10 @@ export const errorCatalogue = {
   OBS_LOG_OUTCOME_UNKNOWN: transient(
     75,
     'It is not known whether an append landed. The service starts again from its own output.',
+  ),
+  OBS_LOG_REFUSED: transient(
+    75,
+    'Kafka refused an append, so it certainly did not land; most often too few replicas are in sync. The service starts again from its own output.',
   ),
   OBS_LOG_TOPIC_MISSING: kind(69, 'A topic does not exist. `obstream topics apply` creates the catalogue.'),
   OBS_LOG_TOPIC_DIFFERS: kind(

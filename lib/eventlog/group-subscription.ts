@@ -1,4 +1,4 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
+import { type OwnedPartition, ownPartition } from './partition-owner.ts'
 import type { Offset, PartitionHandler, Progress, Subscription } from './port.ts'
 import type { RecordBatch } from './record-batch.ts'
 
@@ -18,7 +18,6 @@ export class GroupSubscription implements Subscription {
   readonly #topic: GroupTopic
   readonly #handler: PartitionHandler
   readonly #stopping = new AbortController()
-  readonly #owned = new Set<number>()
 
   constructor(topic: GroupTopic, handler: PartitionHandler) {
     this.#topic = topic
@@ -38,7 +37,6 @@ export class GroupSubscription implements Subscription {
       this.#ownUntilStopped(partition),
     )
     const outcomes = await Promise.allSettled(partitions)
-    for (const partition of this.#owned) this.#handler.revoked(partition)
     this.#topic.release()
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed) throw failed.reason
@@ -46,50 +44,17 @@ export class GroupSubscription implements Subscription {
 
   /** One partition's failure ends all of them. */
   async #ownUntilStopped(partition: number): Promise<void> {
+    const topic = this.#topic
+    const owned: OwnedPartition = {
+      partition,
+      committed: async () => topic.committed(partition),
+      commit: (progress) => topic.commit(partition, progress),
+      follow: (from, signal) => topic.follow(partition, from, signal),
+    }
     try {
-      await this.#own(partition)
+      await ownPartition(owned, this.#handler, this.#stopping.signal)
     } finally {
       this.#stopping.abort()
     }
-  }
-
-  async #own(partition: number): Promise<void> {
-    await turnOfTheLoop()
-    if (this.#stopping.signal.aborted) return
-    const from = await this.#handler.assigned(partition, this.#topic.committed(partition))
-    this.#owned.add(partition)
-    let uncommitted: Progress | null = null
-    for await (const { batch, isLast } of lookAhead(this.#topic.follow(partition, from, this.#stopping.signal))) {
-      if (this.#stopping.signal.aborted) break
-      uncommitted = (await this.#handler.batch(partition, batch)) ?? uncommitted
-      if (!uncommitted || !isLast) continue
-      await this.#topic.commit(partition, uncommitted)
-      uncommitted = null
-    }
-    if (uncommitted) await this.#topic.commit(partition, uncommitted)
-  }
-}
-
-/**
- * Each batch, and whether it is the last one at hand. Only then a commit is worth its fsync: one that is left out costs a
- * restart some reading, and nothing else.
- *
- * `batches` is read ahead by one and not told when the reader leaves; its signal ends it.
- */
-async function* lookAhead(
-  batches: AsyncIterable<RecordBatch>,
-): AsyncGenerator<{ readonly batch: RecordBatch; readonly isLast: boolean }> {
-  const iterator = batches[Symbol.asyncIterator]()
-  for (let next = iterator.next(); ; ) {
-    const { value: batch, done } = await next
-    if (done) return
-    let isLast = true
-    const arrived = (): void => {
-      isLast = false
-    }
-    next = iterator.next()
-    next.then(arrived, arrived)
-    await turnOfTheLoop()
-    yield { batch, isLast }
   }
 }

@@ -2,6 +2,7 @@ import { ObstreamError } from '#lib/errors.ts'
 import type { Instant } from '#lib/time.ts'
 import { firstAppendedAt } from './append-time.ts'
 import { corruptBatch } from './batch-header.ts'
+import { holdsFrom } from './batch-range.ts'
 import type { BatchStore, StoredBatch, StoredPartition } from './batch-store.ts'
 import type { Offset } from './port.ts'
 import { decodeBatch, type RecordBatch } from './record-batch.ts'
@@ -34,9 +35,7 @@ export function readBatches(partition: StoredPartition, from: Offset, to: Offset
   const stored = partition.batches(from, to)
   const last = stored.at(-1)
   return {
-    batches: stored
-      .map((batch) => decodeStored(batch, place))
-      .filter((batch) => batch.recordCount > 0 && reaches(batch, from)),
+    batches: stored.map((batch) => decodeStored(batch, place)).filter((batch) => holdsFrom(batch, from)),
     next: last ? last.lastOffset + 1 : Math.max(from, Math.min(to, end)),
   }
 }
@@ -51,13 +50,6 @@ function decodeStored(stored: StoredBatch, place: string): RecordBatch {
       `it says that it has the offsets ${batch.baseOffset} to ${batch.lastOffset}`,
     )
   return batch
-}
-
-/** Whether a record lies at or behind `from`: compaction may have removed those of a batch that `from` points into. */
-function reaches(batch: RecordBatch, from: Offset): boolean {
-  if (batch.baseOffset >= from) return true
-  for (const { offset } of batch.records()) if (offset >= from) return true
-  return false
 }
 
 /** The first record appended at or after `at`; the end of the partition when there is none. */

@@ -72,6 +72,14 @@ export interface PartitionHandler {
   revoked(partition: number): void
 }
 
+export interface SubscribeOptions {
+  /**
+   * All partitions or none: nobody else may be in the group now, and whoever joins later gets no partition. Default
+   * `false`. A group of the embedded log has one member in any case.
+   */
+  readonly alone?: boolean
+}
+
 export interface Subscription {
   /** Rejects with the error that ended the subscription; resolves after `stop`. */
   readonly ended: Promise<void>
@@ -99,7 +107,8 @@ export interface EventLog {
    * Appends records as one batch.
    *
    * @throws OBS_LOG_BATCH_TOO_LARGE before anything is sent
-   * @throws OBS_LOG_BUSY, OBS_LOG_IO, OBS_LOG_TOPIC_MISSING certainly not appended
+   * @throws OBS_LOG_BUSY, OBS_LOG_IO, OBS_LOG_REFUSED, OBS_LOG_UNAVAILABLE, OBS_LOG_TOPIC_MISSING,
+   *   OBS_LOG_ACCESS_DENIED certainly not appended
    * @throws OBS_LOG_OUTCOME_UNKNOWN perhaps appended now, perhaps later
    */
   append(topic: string, partition: number, records: readonly LogRecord[]): Promise<Appended>
@@ -118,9 +127,10 @@ export interface EventLog {
   /**
    * Joins a group that shares the partitions of one topic.
    *
-   * @throws OBS_LOG_GROUP_HELD (embedded log) when another process holds the group
+   * @throws OBS_LOG_GROUP_HELD when another process is in the group: on the embedded log always, on Kafka for who wants to
+   *   be alone
    */
-  subscribe(group: string, topic: string, handler: PartitionHandler): Promise<Subscription>
+  subscribe(group: string, topic: string, handler: PartitionHandler, options?: SubscribeOptions): Promise<Subscription>
   /** What the group has committed; partitions without a commit are left out. */
   committed(group: string, topic: string): Promise<readonly ({ readonly partition: number } & Progress)[]>
   readonly topics: {

@@ -64,10 +64,12 @@ export interface BatchPlace {
 export interface EncodeOptions extends BatchPlace {
   /** Default `none`. */
   readonly compression?: Compression
+  /** Who gives the batch its time: the log (default), or the producer for a log that puts its own in place of it. */
+  readonly stampedBy?: 'log' | 'producer'
 }
 
 /**
- * Writes records as one batch with log append time.
+ * Writes records as one batch.
  *
  * @param records at least one; the first gets `baseOffset`, the others follow without holes
  * @throws RangeError without a record
@@ -81,7 +83,7 @@ export function encodeBatch(records: readonly LogRecord[], options: EncodeOption
       ? plain
       : Buffer.concat([plain.subarray(0, field.records), compress(plain.subarray(field.records), compression)])
   writeHeader(bytes, {
-    attributes: compressionCodes[compression] | attribute.logAppendTime,
+    attributes: compressionCodes[compression] | (options.stampedBy === 'producer' ? 0 : attribute.logAppendTime),
     lastOffsetDelta: records.length - 1,
     recordCount: records.length,
   })
