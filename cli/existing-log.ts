@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Config } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
-import type { EmbeddedLog } from '#lib/eventlog/embedded-log.ts'
-import { openLog } from '#lib/eventlog/open.ts'
+import { type OpenedLog, openLog, plainKafka } from '#lib/eventlog/open.ts'
+import { DEFAULT_CONFIG_PATH } from '#lib/runtime/load-config.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -10,10 +11,18 @@ import type { Session } from './session.ts'
  *
  * @throws OBS_INPUT_MISSING when there is no log yet
  */
-export async function openExistingLog({ flags, context, dataDir, loadConfig }: Session): Promise<EmbeddedLog> {
-  const { log, partitions } = flags.log === undefined ? loadConfig().config : { log: flags.log, partitions: 1 }
-  refuseMissingLog(log, dataDir)
-  return openLog(log, { clock: context.clock, partitions, dataDir })
+export async function openExistingLog(session: Session): Promise<OpenedLog> {
+  const { log, partitions, kafka } = placeOf(session)
+  refuseMissingLog(log, session.dataDir)
+  return openLog(log, { clock: session.context.clock, partitions, dataDir: session.dataDir, kafka })
+}
+
+/** `--log` needs no configuration, unless it names a cluster that one tells how to speak to. */
+function placeOf({ flags, dataDir, loadConfig }: Session): Pick<Config, 'log' | 'partitions' | 'kafka'> {
+  const { log, config = DEFAULT_CONFIG_PATH } = flags
+  if (log === undefined || (log.startsWith('kafka:') && existsSync(resolve(dataDir, config))))
+    return loadConfig().config
+  return { log, partitions: 1, kafka: plainKafka }
 }
 
 /**

@@ -75,7 +75,7 @@ async function tail(session: Session, topic: TopicDefinition, flags: TailFlags):
   const { follow = false, from = follow ? 'latest' : 'earliest' } = flags
   const log = await openExistingLog(session)
   try {
-    const text = new RecordText(topic, openEmbeddedRegistry(log.schemas))
+    const text = new RecordText(topic, openEmbeddedRegistry(log.schemas!))
     const places = await log.offsets(topic.name, typeof from === 'object' && 'at' in from ? from.at : undefined)
     const ranges = places.map((place) => ({
       partition: place.partition,

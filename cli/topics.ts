@@ -70,6 +70,7 @@ async function applyTopics(session: Session): Promise<ExitCode> {
     clock: session.context.clock,
     partitions: config.partitions,
     dataDir: config.dataDir,
+    kafka: config.kafka,
   })
   return closing(log, async () => reportDifferences(session, await log.topics.apply(catalogue)))
 }

@@ -11,8 +11,9 @@ export interface Config {
   readonly env: string
   readonly locale: 'en' | 'ja'
   readonly displayTimeZone: string
-  /** `sqlite:<path>`, `memory:` or, later, `kafka://…`. */
+  /** `sqlite:<path>`, `memory:` or `kafka://…`. */
   readonly log: string
+  readonly kafka: KafkaConfig
   readonly publicUrl: string | null
   readonly sources: readonly SourceConfig[]
   readonly window: {
@@ -27,6 +28,26 @@ export interface Config {
   readonly datasetRows: Readonly<Record<string, number>>
   readonly jobs: { readonly latency: LatencyJobConfig }
   readonly bind: { readonly host: string; readonly port: number }
+}
+
+/** How to speak to Kafka; secrets and the contents of files among it. */
+export interface KafkaConfig {
+  readonly clientId: string
+  readonly connectTimeoutMs: Milliseconds
+  /** `null`: three, or as many as there are brokers. */
+  readonly replication: number | null
+  /** `null`: the way to the brokers is not encrypted. Values are PEM. */
+  readonly tls: {
+    readonly ca?: string
+    readonly cert?: string
+    readonly key?: string
+    readonly servername?: string
+  } | null
+  readonly sasl: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: string
+  } | null
 }
 
 export interface LatencyJobConfig {

@@ -3,7 +3,7 @@ import type { TopicCodec, ValueOf } from '#lib/codec/avro.ts'
 import { openCodec } from '#lib/codec/avro.ts'
 import type { Config } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
-import { openLog } from '#lib/eventlog/open.ts'
+import { type OpenedLog, openLog } from '#lib/eventlog/open.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import type { SchemaRegistry } from '#lib/registry/port.ts'
@@ -46,10 +46,11 @@ export async function openEnvironment(parts: EnvironmentParts): Promise<Environm
     clock,
     partitions: config.partitions,
     dataDir: config.dataDir,
+    kafka: config.kafka,
     onBackgroundError: (error) => parts.logger.warn({ error }, 'the log could not be tidied up; it tries again'),
   })
   try {
-    return await environmentOn(log, openEmbeddedRegistry(log.schemas), parts)
+    return await environmentOn(log, embeddedRegistryOf(log), parts)
   } catch (error) {
     await log.close()
     throw error
@@ -79,6 +80,11 @@ export function codecOf<Topic extends TopicDefinition>(
   const codec = codecs.get(topic)
   if (!codec) throw new TypeError(`${topic.name} has no schema`)
   return codec as TopicCodec<object> as TopicCodec<ValueOf<Topic>>
+}
+
+function embeddedRegistryOf({ schemas }: OpenedLog): SchemaRegistry {
+  if (schemas) return openEmbeddedRegistry(schemas)
+  throw new ObstreamError('OBS_LOG_UNSUPPORTED', 'a log on Kafka keeps no schemas; it needs a schema registry')
 }
 
 async function assertTopics(log: EventLog): Promise<void> {

@@ -2,10 +2,11 @@ import { resolve } from 'node:path'
 import type { Config, ConfigFault } from '#lib/config.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { ConfigOverrides } from './config/build.ts'
-import { absolutePath, buildConfig } from './config/build.ts'
+import { buildConfig } from './config/build.ts'
 import type { Checked } from './config/checks.ts'
 import { findFaults, findWarnings } from './config/checks.ts'
 import { fitToSchema } from './config/fit.ts'
+import { absolutePath } from './config/paths.ts'
 import type { RawAlertConfig, RawCalendar, RawConfig } from './config/raw.ts'
 import type { ConfigSchemaName } from './config/schema.ts'
 import type { YamlFile } from './config/yaml-file.ts'
@@ -53,7 +54,9 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
 
   const main = mainFile.value as RawConfig
   const alert = alertFile.value as RawAlertConfig
-  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert }
+  const overrides = options.overrides ?? {}
+  const log = overrides.log ?? main.log
+  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert, log }
   const calendar = readCalendar(mainFile, dataDir, main.calendar)
   faults.push(...findFaults(checked), ...calendar.faults)
   if (faults.length > 0) throw new ConfigError(faults)
@@ -64,7 +67,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
     alert,
     calendar: calendar.value,
     env,
-    overrides: options.overrides ?? {},
+    overrides,
   })
   return { config, warnings: sortFaults(findWarnings(checked)), secrets: secretsOf(main, env) }
 }
@@ -106,6 +109,14 @@ function secretsOf(main: RawConfig, env: EnvironmentVariables): readonly string[
     key_env,
   ])
   const headers = main.sources.flatMap((source) => (source.kind === 'http' ? Object.values(source.headers_env) : []))
-  const names = new Set([...FIXED_SECRETS, ...channels, ...headers, main.deadman.url_env])
+  const { sasl } = main.kafka
+  const names = new Set([
+    ...FIXED_SECRETS,
+    ...channels,
+    ...headers,
+    main.deadman.url_env,
+    sasl.username_env,
+    sasl.password_env,
+  ])
   return [...names].flatMap((name) => (name ? (readSecret(env, name) ?? []) : []))
 }

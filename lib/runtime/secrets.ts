@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ObstreamError } from '#lib/errors.ts'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>
 
@@ -23,5 +23,17 @@ export function readSecret(env: EnvironmentVariables, name: string): string | un
       `${name}_FILE names ${path}, which cannot be read (${code}); correct the path or its permissions`,
       { cause: error },
     )
+  }
+}
+
+/** What is wrong with a secret that is needed, and what to do; `undefined`: nothing. */
+export function secretProblem(env: EnvironmentVariables, variable: string): string | undefined {
+  try {
+    return readSecret(env, variable) === undefined
+      ? `the environment variable ${variable} is not set; set it, or ${variable}_FILE to the path of a file that holds the value`
+      : undefined
+  } catch (error) {
+    if (isObstreamError(error)) return error.message
+    throw error
   }
 }

@@ -176,7 +176,7 @@ describe('tail', () => {
     const log = await openLog('sqlite:log/obstream.db', { clock: systemClock, partitions: 1, dataDir: cwd })
     try {
       await log.topics.apply(catalogue)
-      const codec = await openCodec(topics.sample, openEmbeddedRegistry(log.schemas))
+      const codec = await openCodec(topics.sample, openEmbeddedRegistry(log.schemas!))
       const tick = (at: number): Tick => ({ type: 'tick', at, plan: 'a'.repeat(64) })
       const append = (at: number): Promise<unknown> =>
         log.append(topics.sample.name, 0, [{ key: Buffer.alloc(0), value: codec.encode(tick(at)) }])

@@ -1,5 +1,6 @@
 import { openKafkaLog } from '#lib/eventlog/kafka/kafka-log.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
+import { systemClock } from '#lib/runtime/clock.ts'
 import { eventLogContract } from './eventlog.contract.ts'
 
 eventLogContract({
@@ -15,6 +16,7 @@ eventLogContract({
         const handle = await openKafkaLog({
           brokers: ['127.0.0.1:19092'],
           prefix: '',
+          clock: systemClock,
           partitions: 3,
           clientId: 'contract',
         })

@@ -1,5 +1,5 @@
 import { ObstreamError } from '#lib/errors.ts'
-import { type Milliseconds, SECOND_MS } from '#lib/time.ts'
+import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import { MAX_BATCH_BYTES, MAX_DEAD_LETTER_BYTES, topics } from '#lib/topics.ts'
 import type { Appended, LogRecord, Offset } from '../port.ts'
 import { encodeBatch } from '../record-batch.ts'
@@ -19,7 +19,7 @@ interface Append {
   readonly batch: Buffer
   readonly recordCount: number
   /** The batch's own time, for a topic that does not set the append time. */
-  readonly createdAtMs: number
+  readonly createdAtMs: Instant
 }
 
 /**
@@ -29,20 +29,22 @@ interface Append {
 export class Appender {
   readonly #cluster: Cluster
   readonly #nameOf: (topic: string) => string
+  readonly #now: () => Instant
   /** The end of what was asked for last, by partition. */
   readonly #tails = new Map<string, Promise<unknown>>()
   /** Where the next append lands at the earliest, by partition. */
   readonly #ends = new Map<string, Offset>()
 
   /** @param nameOf the cluster's name of a topic */
-  constructor(cluster: Cluster, nameOf: (topic: string) => string) {
+  constructor(cluster: Cluster, nameOf: (topic: string) => string, now: () => Instant) {
     this.#cluster = cluster
     this.#nameOf = nameOf
+    this.#now = now
   }
 
   /** As `EventLog.append`. */
   async append(topic: string, partition: number, records: readonly LogRecord[]): Promise<Appended> {
-    const createdAtMs = Date.now()
+    const createdAtMs = this.#now()
     const batch = encodeBatch(records, { baseOffset: 0, appendedAtMs: createdAtMs, stampedBy: 'producer' })
     const limit = topic === topics.deadLetter.name ? MAX_DEAD_LETTER_BYTES : MAX_BATCH_BYTES
     if (batch.length > limit)

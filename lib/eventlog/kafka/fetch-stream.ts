@@ -1,4 +1,4 @@
-import type { Instant } from '#lib/time.ts'
+import type { Milliseconds } from '#lib/time.ts'
 import { holdsFrom } from '../batch-range.ts'
 import type { Offset } from '../port.ts'
 import type { RecordBatch } from '../record-batch.ts'
@@ -30,8 +30,8 @@ export class FetchStream {
   #wake: (() => void) | null = null
   /** The broker to fetch from; `null` while it is looked for. */
   leader: number | null = null
-  /** Since when nothing but failures has come. */
-  troubleSinceAt: Instant | null = null
+  /** Since when nothing but failures has come, by the monotonic clock. */
+  troubleSinceMs: Milliseconds | null = null
 
   constructor({ topic, partition, from, to }: FetchRange) {
     this.topic = topic
@@ -61,7 +61,7 @@ export class FetchStream {
    * @throws OBS_LOG_CORRUPT
    */
   take({ records, highWatermark }: FetchedPartition, wasWaitedFor: boolean): void {
-    this.troubleSinceAt = null
+    this.troubleSinceMs = null
     for (const batch of fetchedBatches(records, this.place)) {
       this.#nextOffset = Math.max(this.#nextOffset, Math.min(batch.lastOffset + 1, this.#to))
       if (batch.baseOffset >= this.#to || !holdsFrom(batch, this.#from)) continue

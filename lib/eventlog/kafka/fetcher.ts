@@ -136,11 +136,11 @@ export class Fetcher {
 
   /** What may pass is tried again with a fresh look at who leads; everything else, and impatience, ends the stream. */
   #meetTrouble(stream: FetchStream, error: unknown): void {
-    const now = Date.now()
+    const now = performance.now()
     stream.leader = null
-    stream.troubleSinceAt ??= now
+    stream.troubleSinceMs ??= now
     this.#cluster.forgetTopic(stream.topic)
-    const sinceMs = now - stream.troubleSinceAt
+    const sinceMs = now - stream.troubleSinceMs
     const waits = mayPass(error) && sinceMs < PATIENCE_MS && this.#streams.has(stream)
     if (!waits) stream.fail(unavailable(`${stream.place} cannot be read`, error))
     else setTimeout(() => void this.#locate(stream), Math.min(FIRST_PAUSE_MS + sinceMs, LONGEST_PAUSE_MS))

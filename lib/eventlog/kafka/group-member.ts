@@ -87,7 +87,7 @@ export class GroupMember {
   }
 
   async #join(signal: AbortSignal): Promise<void> {
-    for (const startedAt = Date.now(); !signal.aborted; ) {
+    for (const startedAt = performance.now(); !signal.aborted; ) {
       try {
         const joined = await this.#orAbort(this.#askToJoin(), signal)
         this.#memberId = joined.memberId
@@ -96,7 +96,7 @@ export class GroupMember {
         return
       } catch (error) {
         if (answerOf(error) === 'REBALANCE_IN_PROGRESS') continue
-        if (!isPassing(error) || Date.now() - startedAt > SESSION_TIMEOUT_MS + REBALANCE_TIMEOUT_MS) throw error
+        if (!isPassing(error) || performance.now() - startedAt > SESSION_TIMEOUT_MS + REBALANCE_TIMEOUT_MS) throw error
         this.#of.cluster.forgetCoordinator(this.#of.group)
         await pause(PAUSE_MS, signal)
       }
@@ -160,14 +160,14 @@ export class GroupMember {
 
   /** @returns whether the group wants us to join again */
   async #beatUntilRebalance(signal: AbortSignal): Promise<boolean> {
-    for (let heardAt = Date.now(); !signal.aborted; await pause(HEARTBEAT_MS, signal)) {
+    for (let heardAt = performance.now(); !signal.aborted; await pause(HEARTBEAT_MS, signal)) {
       try {
         await this.#beat()
-        heardAt = Date.now()
+        heardAt = performance.now()
         await this.#commitAll()
       } catch (error) {
         if (answerOf(error) === 'REBALANCE_IN_PROGRESS') return true
-        if (!isPassing(error) || Date.now() - heardAt > SESSION_TIMEOUT_MS) throw error
+        if (!isPassing(error) || performance.now() - heardAt > SESSION_TIMEOUT_MS) throw error
         this.#of.cluster.forgetCoordinator(this.#of.group)
       }
     }

@@ -1,4 +1,5 @@
 import { ObstreamError } from '#lib/errors.ts'
+import type { Clock } from '#lib/runtime/clock.ts'
 import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import type {
   Appended,
@@ -24,6 +25,7 @@ import { fetchCommits, listOffsets } from './offsets.ts'
 import { TopicAdmin } from './topic-admin.ts'
 
 export interface KafkaLogOptions extends KafkaPlace {
+  readonly clock: Clock
   /** Partitions of the latency path, for topics that are created. */
   readonly partitions: number
   /** What brokers call us in their logs and quotas. */
@@ -43,7 +45,7 @@ const CONNECT_TIMEOUT_MS = 30 * SECOND_MS
  *
  * @throws OBS_LOG_UNAVAILABLE when no broker answers in time · OBS_LOG_ACCESS_DENIED
  */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
+export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog & { readonly schemas: null }> {
   const cluster = new Cluster(options)
   try {
     await cluster.connect(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
@@ -57,6 +59,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
 /** The port's promises on Kafka's brokers. */
 class KafkaLog implements EventLog {
   readonly topics: EventLog['topics']
+  /** Schemas lie in a registry. */
+  readonly schemas = null
   readonly #cluster: Cluster
   readonly #prefix: string
   readonly #appender: Appender
@@ -66,11 +70,11 @@ class KafkaLog implements EventLog {
   readonly #subscriptions = new Set<Subscription>()
   #closed: Promise<void> | undefined
 
-  constructor(cluster: Cluster, { prefix, partitions, replication }: KafkaLogOptions) {
+  constructor(cluster: Cluster, { prefix, partitions, replication, clock }: KafkaLogOptions) {
     this.#cluster = cluster
     this.#prefix = prefix
     const nameOf = (topic: string): string => this.#nameOf(topic)
-    this.#appender = new Appender(cluster, nameOf)
+    this.#appender = new Appender(cluster, nameOf, () => clock.now())
     this.#reads = new Fetcher(cluster, 'read', this.#bounds)
     this.#follows = new Fetcher(cluster, 'follow', this.#bounds)
     const admin = new TopicAdmin({

@@ -1,10 +1,11 @@
-import { isAbsolute, join } from 'node:path'
 import type { Config, SourceConfig } from '#lib/config.ts'
 import type { Rule } from '#lib/plan.ts'
 import { parseDuration } from '#lib/time.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret } from '../secrets.ts'
 import { parseBind, parsePercentage } from './formats.ts'
+import { buildKafka, isKafka } from './kafka.ts'
+import { absolutePath } from './paths.ts'
 import type { RawAlertConfig, RawCalendar, RawConfig, RawHttpSource, RawRule, RawSource } from './raw.ts'
 
 /** What flags and their environment twins say; it goes before the files. */
@@ -24,21 +25,26 @@ export interface ConfigParts {
   readonly overrides: ConfigOverrides
 }
 
+/** Of the latency path, when nothing else is said: enough for 32 replicas of a service. */
+const KAFKA_PARTITIONS = 32
+
 /** Turns files that have passed every check into the value that the program works with. */
 export function buildConfig(parts: ConfigParts): Config {
   const { dataDir, main, alert, calendar, env, overrides } = parts
   const job = main.jobs.latency
   const lengthMs = parseDuration(main.window.length)!
+  const log = overrides.log ?? main.log
   return {
     dataDir,
     env: main.env,
     locale: main.locale,
     displayTimeZone: main.display_time_zone,
-    log: overrides.log ?? main.log,
+    log,
+    kafka: buildKafka(log, main.kafka, dataDir, env),
     publicUrl: main.public_url?.replace(/\/+$/, '') ?? null,
     sources: main.sources.map((source) => buildSource(source, dataDir, env)),
     window: { lengthMs, graceMs: parseDuration(main.window.grace)!, latenessMs: parseDuration(main.window.lateness)! },
-    partitions: main.partitions,
+    partitions: main.partitions ?? (isKafka(log) ? KAFKA_PARTITIONS : 1),
     rules: alert.rules.map(buildRule),
     calendar: { kind: calendar.kind, holidays: calendar.holidays },
     week: main.weekly.week,
@@ -94,8 +100,3 @@ function buildRule(rule: RawRule): Rule {
 }
 
 const share = (value: number | string): number => (typeof value === 'number' ? value : parsePercentage(value)!)
-
-/** Every path of the configuration starts at the data directory. */
-export function absolutePath(dataDir: string, path: string): string {
-  return isAbsolute(path) ? path : join(dataDir, path)
-}

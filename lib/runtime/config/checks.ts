@@ -1,14 +1,14 @@
 import { join, relative } from 'node:path'
 import type { ConfigFault } from '#lib/config.ts'
-import { isObstreamError } from '#lib/errors.ts'
 import { matches } from '#lib/plan.ts'
 import { DAY_MS, formatDuration, parseDuration } from '#lib/time.ts'
 import { shownValue } from '../config-faults.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
-import { readSecret } from '../secrets.ts'
-import { absolutePath } from './build.ts'
+import { readSecret, secretProblem } from '../secrets.ts'
 import { formatKey } from './fit.ts'
 import { parseBind } from './formats.ts'
+import { checkKafka, isKafka } from './kafka.ts'
+import { absolutePath } from './paths.ts'
 import type { RawAlertConfig, RawConfig, RawRule, RawSource } from './raw.ts'
 import type { YamlFile, YamlPath } from './yaml-file.ts'
 
@@ -20,6 +20,8 @@ export interface Checked {
   readonly alertFile: YamlFile
   readonly main: RawConfig
   readonly alert: RawAlertConfig
+  /** As flags, environment and file say it. */
+  readonly log: string
 }
 
 type Report = (path: YamlPath, value: unknown, message: string) => void
@@ -34,6 +36,7 @@ export function findFaults(checked: Checked): ConfigFault[] {
   checkRoutes(checked.main, inMain)
   checkRollupOutput(checked.main, inMain)
   checkBind(checked, inMain)
+  if (isKafka(checked.log)) checkKafka(checked.main.kafka, checked, inMain)
   const inAlert = reporter(checked.alertFile, faults)
   checkIds(checked.alert.rules, 'rules', inAlert)
   checkRules(checked, inAlert)
@@ -133,23 +136,15 @@ function checkHeaders(
         `a secret does not belong in a file; write \`headers_env: {${name}: NAME_OF_A_VARIABLE}\``,
       )
   for (const [name, variable] of Object.entries(source.headers_env)) {
-    const problem = secretProblem(env, variable)
+    const problem = headerProblem(env, variable)
     if (problem) report([...path, 'headers_env', name], undefined, problem)
   }
 }
 
-function secretProblem(env: EnvironmentVariables, variable: string): string | undefined {
-  try {
-    const value = readSecret(env, variable)
-    if (value === undefined)
-      return `the environment variable ${variable} is not set; set it, or ${variable}_FILE to the path of a file that holds the value`
-    return /^[\t\x20-\x7e]*$/.test(value)
-      ? undefined
-      : `the value of ${variable} cannot be a header: it has line ends or characters beyond ASCII`
-  } catch (error) {
-    if (isObstreamError(error)) return error.message
-    throw error
-  }
+function headerProblem(env: EnvironmentVariables, variable: string): string | undefined {
+  const problem = secretProblem(env, variable)
+  if (problem !== undefined || /^[\t\x20-\x7e]*$/.test(readSecret(env, variable)!)) return problem
+  return `the value of ${variable} cannot be a header: it has line ends or characters beyond ASCII`
 }
 
 function checkRoutes({ routes, channels }: RawConfig, report: Report): void {

@@ -7,10 +7,11 @@ export interface RawConfig {
   readonly locale: 'en' | 'ja'
   readonly display_time_zone: string
   readonly log: string
+  readonly kafka: RawKafka
   readonly public_url: string | null
   readonly sources: readonly RawSource[]
   readonly window: { readonly length: string; readonly grace: string; readonly lateness: string }
-  readonly partitions: number
+  readonly partitions: number | null
   readonly channels: Readonly<Record<string, RawChannel>>
   readonly routes: Readonly<Record<string, readonly string[]>>
   readonly calendar: string
@@ -19,6 +20,24 @@ export interface RawConfig {
   readonly deadman: { readonly url_env: string | null }
   readonly weekly: { readonly week: 'iso-week' | 'fx-week' }
   readonly page: { readonly bind: string }
+}
+
+export interface RawKafka {
+  readonly client_id: string
+  readonly connect_timeout: string
+  readonly replication: number | null
+  readonly tls: {
+    readonly enabled: boolean
+    readonly ca_file: string | null
+    readonly cert_file: string | null
+    readonly key_file: string | null
+    readonly server_name: string | null
+  }
+  readonly sasl: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | null
+    readonly username_env: string
+    readonly password_env: string
+  }
 }
 
 interface RawLatencyJob {

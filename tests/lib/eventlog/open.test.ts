@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { openLog } from '#lib/eventlog/open.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
+import { topics } from '#lib/topics.ts'
 
 const options = { clock: systemClock, partitions: 1, dataDir: tmpdir() }
 
@@ -17,7 +18,8 @@ test('sqlite: opens a file below the data directory', async () => {
 
 test('memory: opens a log with as many partitions as asked', async () => {
   const log = await openLog('memory:', { ...options, partitions: 4 })
-  expect(log.latencyPartitions).toBe(4)
+  await log.topics.apply([topics.sample])
+  expect(await log.offsets(topics.sample.name)).toHaveLength(4)
   await log.close()
 })
 

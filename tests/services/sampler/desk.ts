@@ -5,6 +5,7 @@ import { openCodec } from '#lib/codec/avro.ts'
 import type { Config, CsvSource, HttpSource, SourceConfig } from '#lib/config.ts'
 import type { MemoryLog } from '#lib/eventlog/memory.ts'
 import { openMemoryLog } from '#lib/eventlog/memory.ts'
+import { plainKafka } from '#lib/eventlog/open.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Probe, SampleFact } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
@@ -59,6 +60,7 @@ export function configOf(sources: readonly SourceConfig[], dataDir = '/nowhere')
     locale: 'en',
     displayTimeZone: 'UTC',
     log: 'memory:',
+    kafka: plainKafka,
     publicUrl: null,
     sources,
     window: { lengthMs: HOUR_MS, graceMs: 10 * MINUTE_MS, latenessMs: 14 * 24 * HOUR_MS },
