@@ -33,7 +33,7 @@ export async function runToEnd<State, Input extends FoldInput<unknown>>(
     folded: (partition, _state, nextOffset) => advance(partition, nextOffset),
     revoked: () => {},
   }
-  const running = await runService(definition, deps, observer)
+  const running = await runService(definition, deps, observer, { alone: true })
   try {
     await Promise.race([finished.promise, running.ended])
   } finally {

@@ -1,6 +1,6 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { isObstreamError, ObstreamError } from '#lib/errors.ts'
-import type { EventLog, Offset, PartitionHandler, Subscription } from '#lib/eventlog/port.ts'
+import type { EventLog, Offset, PartitionHandler, SubscribeOptions, Subscription } from '#lib/eventlog/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import type { Clock } from './clock.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -59,14 +59,16 @@ const RESTART_WAIT_MS = 200
  * Any failure that may pass has one cure, whatever it was (lost connection, unknown outcome, busy log): all state is
  * dropped and the partitions start again from what the log says. Every other failure ends the service.
  *
- * @throws OBS_LOG_GROUP_HELD when another process runs this service on this log
+ * @param how `alone`: all partitions or none
+ * @throws OBS_LOG_GROUP_HELD when another process runs this service on this log and does not share its partitions
  */
 export async function runService<State, Input extends FoldInput<unknown>>(
   definition: ServiceDefinition<State, Input>,
   deps: RunDependencies,
   observer?: PartitionObserver<State>,
+  how: SubscribeOptions = {},
 ): Promise<RunningService> {
-  const loop = new ServiceLoop(definition, deps, observer)
+  const loop = new ServiceLoop(definition, deps, { observer, how })
   await loop.start()
   return loop
 }
@@ -77,6 +79,7 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   readonly #definition: ServiceDefinition<State, Input>
   readonly #deps: RunDependencies
   readonly #observer: PartitionObserver<State> | undefined
+  readonly #how: SubscribeOptions
   readonly #read: InputReader<Input>
   readonly #stopping = new AbortController()
   readonly #end = Promise.withResolvers<void>()
@@ -86,12 +89,13 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   constructor(
     definition: ServiceDefinition<State, Input>,
     deps: RunDependencies,
-    observer: PartitionObserver<State> | undefined,
+    more: { readonly observer: PartitionObserver<State> | undefined; readonly how: SubscribeOptions },
   ) {
     this.name = definition.name
     this.#definition = definition
     this.#deps = deps
-    this.#observer = observer
+    this.#observer = more.observer
+    this.#how = more.how
     this.#read = definition.read ?? defaultReader(definition, deps)
     this.ended = this.#end.promise
     this.ended.catch(() => {})
@@ -113,7 +117,7 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   }
 
   #subscribe(): Promise<Subscription> {
-    return this.#deps.log.subscribe(this.name, this.#definition.consumes.name, this.#handler())
+    return this.#deps.log.subscribe(this.name, this.#definition.consumes.name, this.#handler(), this.#how)
   }
 
   /** Starts again after every failure that may pass. */

@@ -130,14 +130,19 @@ interface Hold {
 async function holdGroup(log: EventLog): Promise<Hold> {
   const ends = (await log.offsets(topics.sample.name)).map(({ end }) => end)
   const taken = ends.map(() => Promise.withResolvers<void>())
-  const subscription = await log.subscribe('sampler', topics.sample.name, {
-    assigned: async (partition) => {
-      taken[partition]!.resolve()
-      return ends[partition]!
+  const subscription = await log.subscribe(
+    'sampler',
+    topics.sample.name,
+    {
+      assigned: async (partition) => {
+        taken[partition]!.resolve()
+        return ends[partition]!
+      },
+      batch: async () => null,
+      revoked: () => {},
     },
-    batch: async () => null,
-    revoked: () => {},
-  })
+    { alone: true },
+  )
   await Promise.race([Promise.all(taken.map(({ promise }) => promise)), subscription.ended])
   return { subscription, ends }
 }

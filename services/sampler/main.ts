@@ -34,7 +34,7 @@ export async function startSampler(env: Environment): Promise<RunningService> {
 export async function sampleOnce(env: Environment, signal: AbortSignal): Promise<RoundSummary> {
   const deps = samplingDependencies(env)
   const round = new SamplingRound(deps)
-  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer)
+  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer, { alone: true })
   const stop = (): void => void round.stop()
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()

@@ -6,10 +6,12 @@ import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { Config } from '#lib/config.ts'
 import type { EmbeddedLog } from '#lib/eventlog/embedded-log.ts'
 import { openMemoryLog } from '#lib/eventlog/memory.ts'
+import type { OpenedLog } from '#lib/eventlog/open.ts'
 import type { LogRecord } from '#lib/eventlog/port.ts'
 import { partitionOf } from '#lib/partitioner.ts'
 import type { Plan } from '#lib/plan.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
+import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
 import { codecOf, type Environment, environmentOn } from '#lib/runtime/environment.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
 import { HOUR_MS, type Instant } from '#lib/time.ts'
@@ -38,7 +40,7 @@ export class RecordedDesk {
     parts: {
       readonly dataDir: string
       readonly partitions?: number
-      readonly log?: EmbeddedLog
+      readonly log?: OpenedLog
       readonly folds?: Folds
     },
   ): Promise<RecordedDesk> {
@@ -115,8 +117,8 @@ export class RecordedDesk {
 }
 
 /** An environment without a configuration file. */
-export function environmentOf(log: EmbeddedLog, clock: ManualClock, dataDir: string): Promise<Environment> {
-  return environmentOn(log, openEmbeddedRegistry(log.schemas), {
+export function environmentOf(log: OpenedLog, clock: ManualClock, dataDir: string): Promise<Environment> {
+  return environmentOn(log, openEmbeddedRegistry(log.schemas ?? new MemorySchemaStore()), {
     config: { dataDir, log: 'memory:' } as Config,
     clock,
     ids: { next: () => 'no chance here' },
