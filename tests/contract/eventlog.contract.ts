@@ -4,7 +4,6 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import { DAY_MS, HOUR_MS } from '#lib/time.ts'
 import { COMPACTION_LAG_MS, MAX_BATCH_BYTES, topics } from '#lib/topics.ts'
 import { eventually } from '#tests/support/eventually.ts'
-import { testNeeding } from '#tests/support/required.ts'
 import {
   endOf,
   freshTopics,
@@ -35,7 +34,17 @@ export function eventLogContract(adapter: LogAdapter): void {
   })
   afterEach(() => underTest.close())
 
-  const reopening = adapter.lacks.reopening === undefined ? test : test.skip
+  /** What an adapter cannot do by its nature shows as skipped, with the reason. */
+  const unless =
+    (...lacks: readonly (string | undefined)[]) =>
+    (name: string, run: () => Promise<void>): void => {
+      const reason = lacks.find((lack) => lack !== undefined)
+      if (reason === undefined) test(name, run)
+      else test.skip(`${name} (not here: ${reason})`, run)
+    }
+  const reopening = unless(adapter.lacks.reopening)
+  const timed = unless(adapter.lacks['manual time'])
+  const compacting = unless(adapter.lacks['manual time'], adapter.lacks['compaction on demand'])
   const append = (keys: string, topic = mine.plain, partition = 0) => log.append(topic.name, partition, recordsOf(keys))
 
   describe(`${adapter.name}: append and read`, () => {
@@ -334,8 +343,6 @@ export function eventLogContract(adapter: LogAdapter): void {
   })
 
   describe(`${adapter.name}: time`, () => {
-    const timed = (name: string, run: () => Promise<void>) => testNeeding(adapter.lacks['manual time'], name, run)
-
     timed('the first offset appended at or after an instant is found', async () => {
       for (const [hour, keys] of [
         [0, 'a b'],
@@ -368,8 +375,6 @@ export function eventLogContract(adapter: LogAdapter): void {
   })
 
   describe(`${adapter.name}: compaction`, () => {
-    const compacting = (name: string, run: () => Promise<void>) =>
-      testNeeding(adapter.lacks['manual time'] ?? adapter.lacks['compaction on demand'], name, run)
     const beyondTheLag = () => underTest.setTime!(MORNING + COMPACTION_LAG_MS)
 
     compacting('of copies the last one stays; offsets do not move', async () => {
