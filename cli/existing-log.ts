@@ -3,6 +3,9 @@ import { resolve } from 'node:path'
 import type { Config } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import { type OpenedLog, openLog, plainKafka } from '#lib/eventlog/open.ts'
+import { openRegistry } from '#lib/registry/open.ts'
+import type { SchemaRegistry } from '#lib/registry/port.ts'
+import { plainRegistry } from '#lib/runtime/config/registry.ts'
 import { DEFAULT_CONFIG_PATH } from '#lib/runtime/load-config.ts'
 import type { Session } from './session.ts'
 
@@ -12,17 +15,41 @@ import type { Session } from './session.ts'
  * @throws OBS_INPUT_MISSING when there is no log yet
  */
 export async function openExistingLog(session: Session): Promise<OpenedLog> {
-  const { log, partitions, kafka } = placeOf(session)
-  refuseMissingLog(log, session.dataDir)
-  return openLog(log, { clock: session.context.clock, partitions, dataDir: session.dataDir, kafka })
+  return openPlace(session, placeOf(session))
+}
+
+/** The same with the registry of its schemas. @throws OBS_CONFIG_INVALID when its schemas lie nobody says where */
+export async function openReadableLog(
+  session: Session,
+): Promise<{ readonly log: OpenedLog; readonly registry: SchemaRegistry }> {
+  const place = placeOf(session)
+  const log = await openPlace(session, place)
+  try {
+    return { log, registry: openRegistry(log, place.registry, (reason) => session.terminal.warn(reason)) }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+type Place = Pick<Config, 'log' | 'partitions' | 'kafka' | 'registry'>
+
+async function openPlace({ context, dataDir }: Session, { log, partitions, kafka }: Place): Promise<OpenedLog> {
+  refuseMissingLog(log, dataDir)
+  return openLog(log, { clock: context.clock, partitions, dataDir, kafka })
 }
 
 /** `--log` needs no configuration, unless it names a cluster that one tells how to speak to. */
-function placeOf({ flags, dataDir, loadConfig }: Session): Pick<Config, 'log' | 'partitions' | 'kafka'> {
-  const { log, config = DEFAULT_CONFIG_PATH } = flags
+function placeOf({ flags, context, dataDir, loadConfig }: Session): Place {
+  const { log, registry, config = DEFAULT_CONFIG_PATH } = flags
   if (log === undefined || (log.startsWith('kafka:') && existsSync(resolve(dataDir, config))))
     return loadConfig().config
-  return { log, partitions: 1, kafka: plainKafka }
+  return {
+    log,
+    partitions: 1,
+    kafka: plainKafka,
+    registry: registry === undefined ? null : plainRegistry(registry, context.env),
+  }
 }
 
 /**

@@ -34,6 +34,7 @@ export function createProgram(context: CliContext): Program {
     .option('--json', 'results as JSON on stdout')
     .option('--quiet', 'no text on stderr but warnings and errors')
     .option('--log <url>', 'the event log: sqlite:<path>, memory: or kafka://… (default: `log` of the configuration)')
+    .option('--registry <url>', 'the schema registry of a log on Kafka (default: `registry.url` of the configuration)')
     .option('--config <file>', 'configuration file, from the data directory (default: obstream.yaml)')
     .option('--data-dir <dir>', 'where everything is kept (default: the current folder)')
     .helpCommand('help [command]', 'explain a command')

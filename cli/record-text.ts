@@ -27,7 +27,7 @@ export interface RecordPlace {
 export class RecordText {
   readonly #topic: TopicDefinition
   readonly #registry: SchemaRegistry
-  readonly #readers = new Map<number, JsonReader>()
+  readonly #readers = new Map<number, Promise<JsonReader>>()
 
   constructor(topic: TopicDefinition, registry: SchemaRegistry) {
     this.#topic = topic
@@ -75,10 +75,11 @@ export class RecordText {
     }
   }
 
-  async #reader(id: number): Promise<JsonReader> {
+  /** A schema that was waited for in vain is not waited for at each of its records. */
+  #reader(id: number): Promise<JsonReader> {
     const known = this.#readers.get(id)
     if (known) return known
-    const reader = openJsonReader(await this.#registry.schema(id))
+    const reader = this.#registry.schema(id).then(openJsonReader)
     this.#readers.set(id, reader)
     return reader
   }

@@ -21,6 +21,7 @@ export interface GlobalFlags {
   readonly json?: boolean
   readonly quiet?: boolean
   readonly log?: string
+  readonly registry?: string
   readonly config?: string
   readonly dataDir?: string
 }
@@ -64,7 +65,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
         env,
         ...(flags.config === undefined ? {} : { configPath: flags.config }),
         ...(alertConfigPath === undefined ? {} : { alertConfigPath }),
-        overrides: { ...overrides, ...(flags.log === undefined ? {} : { log: flags.log }) },
+        overrides: { ...overrides, ...placesIn(flags) },
       })
       for (const warning of loaded.warnings) terminal.warn(formatFault(warning))
       return loaded
@@ -84,6 +85,11 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
       return interrupted.signal
     },
   }
+}
+
+/** Where log and schemas lie, as far as flags say it. */
+export function placesIn({ log, registry }: GlobalFlags): ConfigOverrides {
+  return { ...(log === undefined ? {} : { log }), ...(registry === undefined ? {} : { registry }) }
 }
 
 /** Ends at once, as the signal would have done without us. */

@@ -1,12 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Offset, PartitionOffsets } from '#lib/eventlog/port.ts'
 import type { RecordBatch } from '#lib/eventlog/record-batch.ts'
-import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import type { Instant } from '#lib/time.ts'
 import { parseInstant } from '#lib/time.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import { catalogue, findTopic } from '#lib/topics.ts'
-import { openExistingLog } from './existing-log.ts'
+import { openReadableLog } from './existing-log.ts'
 import type { Program } from './program.ts'
 import { examples } from './program.ts'
 import { RecordText } from './record-text.ts'
@@ -73,9 +72,9 @@ interface Range {
 
 async function tail(session: Session, topic: TopicDefinition, flags: TailFlags): Promise<undefined> {
   const { follow = false, from = follow ? 'latest' : 'earliest' } = flags
-  const log = await openExistingLog(session)
+  const { log, registry } = await openReadableLog(session)
   try {
-    const text = new RecordText(topic, openEmbeddedRegistry(log.schemas!))
+    const text = new RecordText(topic, registry)
     const places = await log.offsets(topic.name, typeof from === 'object' && 'at' in from ? from.at : undefined)
     const ranges = places.map((place) => ({
       partition: place.partition,

@@ -14,6 +14,8 @@ export interface Config {
   /** `sqlite:<path>`, `memory:` or `kafka://…`. */
   readonly log: string
   readonly kafka: KafkaConfig
+  /** `null`: the log keeps the schemas itself. */
+  readonly registry: RegistryConfig | null
   readonly publicUrl: string | null
   readonly sources: readonly SourceConfig[]
   readonly window: {
@@ -48,6 +50,17 @@ export interface KafkaConfig {
     readonly username: string
     readonly password: string
   } | null
+}
+
+/** How to speak to the schema registry; secrets and the contents of a file among it. */
+export interface RegistryConfig {
+  /** Without user and password. */
+  readonly url: string
+  /** PEM; `null`: what this machine trusts. */
+  readonly ca: string | null
+  readonly credentials: { readonly username: string; readonly password: string } | null
+  /** How long a start, or a command, waits for it. */
+  readonly waitMs: Milliseconds
 }
 
 export interface LatencyJobConfig {

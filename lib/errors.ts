@@ -114,9 +114,13 @@ export const errorCatalogue = {
     65,
     'A record cannot be decoded or does not fit its schema. It is in the dead letter topic with its bytes.',
   ),
+  OBS_REGISTRY_ACCESS_DENIED: kind(
+    78,
+    'The schema registry does not let us in, or refuses what we ask: user, password or rights are wrong.',
+  ),
   OBS_REGISTRY_INCOMPATIBLE: kind(
     65,
-    'A schema cannot read what was written with the one before it; the message names the field. Give the field a default, or make a new topic.',
+    'A schema cannot read what was written with one before it; the message names the field. Give the field a default, or make a new topic.',
   ),
   OBS_REGISTRY_UNAVAILABLE: transient(69, 'The schema registry cannot be reached or does not know the id yet.'),
   OBS_REPLAY_DIFFERENT: kind(65, 'Recorded, live and rebuilt bytes of an artefact differ; the certificate says which.'),

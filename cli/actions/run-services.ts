@@ -31,9 +31,12 @@ export async function runServices(
     bind: env.config.bind,
     build: readBuildInfo(session.context.env),
     metrics: env.metrics,
-    checks: Object.fromEntries(
-      names.map((name) => [name, () => (running.has(name) ? running.get(name)!.waitsFor : 'starting')]),
-    ),
+    checks: {
+      ...Object.fromEntries(
+        names.map((name) => [name, () => (running.has(name) ? running.get(name)!.waitsFor : 'starting')]),
+      ),
+      registry: () => env.registry.waitsFor,
+    },
   })
   lifecycle.add({
     name: 'health',

@@ -10,7 +10,7 @@ import type { Part } from '#lib/runtime/shutdown.ts'
 import { watchLog } from '../live-view.ts'
 import type { CommandRun } from '../program.ts'
 import { SERVICES } from '../serve.ts'
-import type { Session } from '../session.ts'
+import { placesIn, type Session } from '../session.ts'
 import type { UpFlags } from '../up.ts'
 import { openDeskOf, withoutNews } from './desk.ts'
 import { runServices } from './run-services.ts'
@@ -62,8 +62,7 @@ function demoConfig({ context, dataDir, flags }: Session): LoadedConfig {
   const desk = resolve(dataDir, DEMO_DATA)
   copyOnce('obstream.yaml', join(desk, DEFAULT_CONFIG_PATH))
   copyOnce('latency_alert.yaml', join(desk, DEFAULT_ALERT_CONFIG_PATH))
-  const overrides = flags.log === undefined ? {} : { log: flags.log }
-  return loadConfig({ dataDir: desk, env: context.env, overrides })
+  return loadConfig({ dataDir: desk, env: context.env, overrides: placesIn(flags) })
 }
 
 function copyOnce(name: string, to: string): void {

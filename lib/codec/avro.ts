@@ -56,9 +56,10 @@ export interface TopicCodec<Value> {
   /**
    * Fetches a schema, once. One that ours cannot read is remembered too; `decode` then says why.
    *
-   * @throws OBS_REGISTRY_UNAVAILABLE; nothing is remembered then
+   * @param signal ends a wait for the registry
+   * @throws OBS_REGISTRY_UNAVAILABLE; nothing is remembered then · the signal's reason
    */
-  learn(id: number): Promise<void>
+  learn(id: number, signal?: AbortSignal): Promise<void>
   /** Whether records with this id were written with the very schema that `encode` uses. */
   isCurrent(id: number): boolean
 }
@@ -129,9 +130,9 @@ class SchemaCodec<Value> implements TopicCodec<Value> {
     return this.#facts.fromAvro(reader.read(payloadOf(bytes))) as Value
   }
 
-  async learn(id: number): Promise<void> {
+  async learn(id: number, signal?: AbortSignal): Promise<void> {
     if (this.#readers.has(id)) return
-    const schema = await this.#registry.schema(id)
+    const schema = await this.#registry.schema(id, signal)
     this.#readers.set(id, readerOf(schema, this.#type))
   }
 

@@ -16,8 +16,10 @@ export interface OpenLogOptions extends EmbeddedLogOptions {
   readonly kafka?: KafkaConfig
 }
 
-/** A log, and the schemas that lie in it; `null`: they lie in a registry elsewhere. */
-export type OpenedLog = EventLog & { readonly schemas: SchemaStore | null }
+/** Where the schemas of a log lie: in itself, or (`null`) in a registry elsewhere, where its prefix keeps them apart. */
+export type LogSchemas = { readonly schemas: SchemaStore } | { readonly schemas: null; readonly prefix: string }
+
+export type OpenedLog = EventLog & LogSchemas
 
 type Open = (rest: string, options: OpenLogOptions) => Promise<OpenedLog>
 

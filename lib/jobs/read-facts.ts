@@ -33,7 +33,7 @@ export async function* readFacts<Value>(
   signal?: AbortSignal,
 ): AsyncGenerator<ReadFact<Value>> {
   for await (const record of readRecords(log, codec.topic.name, stretch, signal)) {
-    const value = await decodeGood(codec, record)
+    const value = await decodeGood(codec, record, signal)
     if (value !== undefined) yield { offset: record.offset, key: record.key.toString(), value }
   }
 }
@@ -57,7 +57,7 @@ export async function readFactSet<Value>(
       { partition, from: earliest, to: end },
       signal,
     )) {
-      const value = await decodeGood(codec, record)
+      const value = await decodeGood(codec, record, signal)
       if (value !== undefined) facts.push({ offset: record.offset, key: record.key.toString(), value })
     }
   return facts
@@ -101,10 +101,14 @@ async function* readRecords(
   signal?.throwIfAborted()
 }
 
-async function decodeGood<Value>(codec: TopicCodec<Value>, record: BatchRecord): Promise<Value | undefined> {
+async function decodeGood<Value>(
+  codec: TopicCodec<Value>,
+  record: BatchRecord,
+  signal: AbortSignal | undefined,
+): Promise<Value | undefined> {
   if (!record.value) return undefined
   try {
-    return await decodeOwn(codec, record.value)
+    return await decodeOwn(codec, record.value, signal)
   } catch (error) {
     if (isObstreamError(error, 'OBS_RECORD_INVALID')) return undefined
     throw error

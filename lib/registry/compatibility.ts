@@ -1,4 +1,26 @@
 import avsc from 'avsc'
+import { ObstreamError } from '#lib/errors.ts'
+import type { AvroSchema } from './port.ts'
+
+/** A schema under its subject. @throws OBS_REGISTRY_INCOMPATIBLE when it is no Avro schema */
+export function parseSchema(subject: string, schema: AvroSchema): avsc.Type {
+  try {
+    return avsc.Type.forSchema(schema as unknown as avsc.schema.AvroSchema)
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new ObstreamError('OBS_REGISTRY_INCOMPATIBLE', `the schema of ${subject} is no Avro schema: ${reason}`, {
+      cause: error,
+    })
+  }
+}
+
+/** What to say of a new schema that cannot read what an earlier one wrote. */
+export function incompatible(subject: string, writerId: number, found: string): ObstreamError {
+  return new ObstreamError(
+    'OBS_REGISTRY_INCOMPATIBLE',
+    `the new schema of ${subject} cannot read what was written with schema ${writerId}: ${found}`,
+  )
+}
 
 /**
  * Why a reader's schema cannot read what a writer's schema wrote, as Avro resolves them, with the field's name and what

@@ -1,7 +1,7 @@
-import avsc from 'avsc'
+import type avsc from 'avsc'
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { ObstreamError } from '#lib/errors.ts'
-import { obstacle } from './compatibility.ts'
+import { incompatible, obstacle, parseSchema } from './compatibility.ts'
 import type { AvroSchema, SchemaRegistry, SchemaStore, StoredSchema } from './port.ts'
 
 /**
@@ -11,43 +11,39 @@ import type { AvroSchema, SchemaRegistry, SchemaStore, StoredSchema } from './po
  * subject had before, but is not its newest, keeps its old id and is not checked again.
  */
 export function openEmbeddedRegistry(store: SchemaStore): SchemaRegistry {
+  const missing = new Set<number>()
   return {
     async register(subject, schema) {
-      const type = parse(subject, schema)
+      const type = parseSchema(subject, schema)
       return store.add(subject, JSON.stringify(schema), (versions) => {
         const same = versions.find((version) => essence(JSON.parse(version.schema)) === essence(schema))
         if (same) return same.id
-        refuseIncompatible(subject, type, versions.at(-1))
+        refuseIncompatible(subject, type, versions)
         return null
       })
     },
 
     async schema(id) {
       const stored = store.all().find((candidate) => candidate.id === id)
-      if (stored) return JSON.parse(stored.schema)
+      if (stored) {
+        missing.delete(id)
+        return JSON.parse(stored.schema)
+      }
+      missing.add(id)
       throw new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the log holds no schema with id ${id}, perhaps not yet`)
+    },
+
+    get waitsFor() {
+      const [id] = missing
+      return id === undefined ? null : `schema ${id}, which the log does not hold`
     },
   }
 }
 
-function refuseIncompatible(subject: string, reader: avsc.Type, newest: StoredSchema | undefined): void {
-  if (!newest) return
-  const found = obstacle(reader, parse(subject, JSON.parse(newest.schema)))
-  if (found === undefined) return
-  throw new ObstreamError(
-    'OBS_REGISTRY_INCOMPATIBLE',
-    `the new schema of ${subject} cannot read what was written with schema ${newest.id}: ${found}`,
-  )
-}
-
-function parse(subject: string, schema: AvroSchema): avsc.Type {
-  try {
-    return avsc.Type.forSchema(schema as unknown as avsc.schema.AvroSchema)
-  } catch (error) {
-    const reason = (error as Error).message
-    throw new ObstreamError('OBS_REGISTRY_INCOMPATIBLE', `the schema of ${subject} is no Avro schema: ${reason}`, {
-      cause: error,
-    })
+function refuseIncompatible(subject: string, reader: avsc.Type, versions: readonly StoredSchema[]): void {
+  for (const { id, schema } of versions.toReversed()) {
+    const found = obstacle(reader, parseSchema(subject, JSON.parse(schema)))
+    if (found !== undefined) throw incompatible(subject, id, found)
   }
 }
 

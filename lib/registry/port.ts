@@ -4,17 +4,26 @@ export type AvroSchema = { readonly [key: string]: unknown }
 /**
  * Schemas by number, so that a record of five bytes' overhead says how to read it (Confluent wire format).
  *
- * Compatibility is BACKWARD: a new schema of a subject must read what the newest one before it wrote.
+ * Compatibility is BACKWARD_TRANSITIVE: a new schema of a subject must read what every one before it wrote, since a log
+ * keeps what the oldest of them wrote.
  */
 export interface SchemaRegistry {
   /**
    * The id of a schema under a subject; registers it when it is new. The same schema always gives the same id.
    *
-   * @throws OBS_REGISTRY_INCOMPATIBLE naming the field · OBS_REGISTRY_UNAVAILABLE
+   * @throws OBS_REGISTRY_INCOMPATIBLE naming the field · OBS_REGISTRY_UNAVAILABLE, OBS_REGISTRY_ACCESS_DENIED
    */
   register(subject: string, schema: AvroSchema): Promise<number>
-  /** @throws OBS_REGISTRY_UNAVAILABLE also for an id that is not known: it may be known a moment later */
-  schema(id: number): Promise<AvroSchema>
+  /**
+   * What an id stands for. One that is known is known for ever, also while the registry is away.
+   *
+   * @param signal ends a wait
+   * @throws OBS_REGISTRY_UNAVAILABLE also for an id that is not known: it may be known a moment later · the signal's reason ·
+   *   OBS_REGISTRY_ACCESS_DENIED
+   */
+  schema(id: number, signal?: AbortSignal): Promise<AvroSchema>
+  /** What was asked for and is not known yet, in words, until it is; `null`: nothing. */
+  readonly waitsFor: string | null
 }
 
 /** Where an embedded registry keeps its schemas: in the log's own file, so that a copied log stays readable. */

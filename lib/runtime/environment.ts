@@ -3,9 +3,9 @@ import type { TopicCodec, ValueOf } from '#lib/codec/avro.ts'
 import { openCodec } from '#lib/codec/avro.ts'
 import type { Config } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
-import { type OpenedLog, openLog } from '#lib/eventlog/open.ts'
+import { openLog } from '#lib/eventlog/open.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
-import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
+import { openRegistry } from '#lib/registry/open.ts'
 import type { SchemaRegistry } from '#lib/registry/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import { catalogue, topics } from '#lib/topics.ts'
@@ -38,7 +38,8 @@ export interface EnvironmentParts {
 /**
  * Opens the log of a configuration, creates its topics, registers its schemas.
  *
- * @throws OBS_LOG_UNSUPPORTED, OBS_LOG_TOPIC_DIFFERS with every difference, OBS_REGISTRY_INCOMPATIBLE
+ * @throws OBS_LOG_UNSUPPORTED, OBS_LOG_TOPIC_DIFFERS with every difference · OBS_REGISTRY_INCOMPATIBLE,
+ *   OBS_REGISTRY_UNAVAILABLE when the registry stays away longer than the configuration waits, OBS_REGISTRY_ACCESS_DENIED
  */
 export async function openEnvironment(parts: EnvironmentParts): Promise<Environment> {
   const { config, clock } = parts
@@ -50,7 +51,8 @@ export async function openEnvironment(parts: EnvironmentParts): Promise<Environm
     onBackgroundError: (error) => parts.logger.warn({ error }, 'the log could not be tidied up; it tries again'),
   })
   try {
-    return await environmentOn(log, embeddedRegistryOf(log), parts)
+    const registry = openRegistry(log, config.registry, (reason) => parts.logger.warn({}, reason))
+    return await environmentOn(log, registry, parts)
   } catch (error) {
     await log.close()
     throw error
@@ -80,11 +82,6 @@ export function codecOf<Topic extends TopicDefinition>(
   const codec = codecs.get(topic)
   if (!codec) throw new TypeError(`${topic.name} has no schema`)
   return codec as TopicCodec<object> as TopicCodec<ValueOf<Topic>>
-}
-
-function embeddedRegistryOf({ schemas }: OpenedLog): SchemaRegistry {
-  if (schemas) return openEmbeddedRegistry(schemas)
-  throw new ObstreamError('OBS_LOG_UNSUPPORTED', 'a log on Kafka keeps no schemas; it needs a schema registry')
 }
 
 async function assertTopics(log: EventLog): Promise<void> {

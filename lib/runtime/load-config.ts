@@ -52,11 +52,10 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const faults = [...faultsOf(mainFile, 'obstream'), ...faultsOf(alertFile, 'latency_alert')]
   if (faults.length > 0) throw new ConfigError(faults)
 
-  const main = mainFile.value as RawConfig
-  const alert = alertFile.value as RawAlertConfig
   const overrides = options.overrides ?? {}
-  const log = overrides.log ?? main.log
-  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert, log }
+  const main = withPlaces(mainFile.value as RawConfig, overrides)
+  const alert = alertFile.value as RawAlertConfig
+  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert }
   const calendar = readCalendar(mainFile, dataDir, main.calendar)
   faults.push(...findFaults(checked), ...calendar.faults)
   if (faults.length > 0) throw new ConfigError(faults)
@@ -74,6 +73,11 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
 
 function faultsOf(file: YamlFile, schema: ConfigSchemaName): readonly ConfigFault[] {
   return file.faults.length > 0 ? file.faults : fitToSchema(file, schema)
+}
+
+function withPlaces(main: RawConfig, { log, registry }: ConfigOverrides): RawConfig {
+  const url = registry ?? main.registry.url
+  return { ...main, log: log ?? main.log, registry: { ...main.registry, url } }
 }
 
 interface ReadCalendar {
@@ -109,14 +113,16 @@ function secretsOf(main: RawConfig, env: EnvironmentVariables): readonly string[
     key_env,
   ])
   const headers = main.sources.flatMap((source) => (source.kind === 'http' ? Object.values(source.headers_env) : []))
-  const { sasl } = main.kafka
+  const { kafka, registry } = main
   const names = new Set([
     ...FIXED_SECRETS,
     ...channels,
     ...headers,
     main.deadman.url_env,
-    sasl.username_env,
-    sasl.password_env,
+    kafka.sasl.username_env,
+    kafka.sasl.password_env,
+    registry.username_env,
+    registry.password_env,
   ])
   return [...names].flatMap((name) => (name ? (readSecret(env, name) ?? []) : []))
 }

@@ -81,13 +81,13 @@ export async function readSet(
   return records.filter((record, i) => i === 0 || compareCauses(records[i - 1]!.cause, record.cause) !== 0)
 }
 
-/** Decodes, fetching the writer's schema first when it is not known yet. */
-export async function decodeOwn<Value>(codec: TopicCodec<Value>, bytes: Buffer): Promise<Value> {
+/** Decodes, fetching the writer's schema first when it is not known yet. @param signal ends a wait for it */
+export async function decodeOwn<Value>(codec: TopicCodec<Value>, bytes: Buffer, signal?: AbortSignal): Promise<Value> {
   try {
     return codec.decode(bytes)
   } catch (error) {
     if (!(error instanceof UnknownSchemaError)) throw error
-    await codec.learn(error.id)
+    await codec.learn(error.id, signal)
     return codec.decode(bytes)
   }
 }

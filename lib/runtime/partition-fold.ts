@@ -124,7 +124,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
         return
       } catch (error) {
         if (!(error instanceof UnknownSchemaError)) throw error
-        await this.#codecOf(this.#definition.consumes).learn(error.id)
+        await this.#codecOf(this.#definition.consumes).learn(error.id, this.#deps.signal)
       }
     }
   }
@@ -139,7 +139,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
         return
       } catch (error) {
         if (!(error instanceof UnknownSchemaError)) throw error
-        await this.#codecOf(this.#definition.consumes).learn(error.id)
+        await this.#codecOf(this.#definition.consumes).learn(error.id, this.#deps.signal)
       }
   }
 
@@ -196,7 +196,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     const recalled = new Map<string, unknown>()
     for (const [topic, asks] of Map.groupBy(recalls, ({ topic }) => topic))
       for (const [name, { value }] of await this.#outputOf(topic).recall(asks, before))
-        if (value) recalled.set(name, await decodeOwn(this.#codecOf(topic), value))
+        if (value) recalled.set(name, await decodeOwn(this.#codecOf(topic), value, this.#deps.signal))
     return recalled
   }
 

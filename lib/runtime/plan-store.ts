@@ -35,30 +35,30 @@ export class PlanStore {
    * @returns `undefined` only when `signal` aborts
    */
   async wait(hash: string, signal: AbortSignal): Promise<Plan | undefined> {
-    await this.#readNew()
+    await this.#readNew(signal)
     const known = this.#plans.get(hash)
     if (known) return known
     for await (const batch of this.#log.follow(topics.plan.name, 0, this.#next, signal)) {
-      await this.#take(batch)
+      await this.#take(batch, signal)
       const plan = this.#plans.get(hash)
       if (plan) return plan
     }
     return undefined
   }
 
-  async #readNew(): Promise<void> {
+  async #readNew(signal: AbortSignal): Promise<void> {
     const [place] = await this.#log.offsets(topics.plan.name)
     const from = Math.max(this.#next, place!.earliest)
-    for await (const batch of this.#log.read(topics.plan.name, 0, from, place!.end)) await this.#take(batch)
+    for await (const batch of this.#log.read(topics.plan.name, 0, from, place!.end)) await this.#take(batch, signal)
     this.#next = place!.end
   }
 
   /** A record that is not what its key says is no plan; who needs that hash goes on waiting for the true one. */
-  async #take(batch: RecordBatch): Promise<void> {
+  async #take(batch: RecordBatch, signal: AbortSignal): Promise<void> {
     for (const { key, value } of batch.records())
       try {
         if (!value) continue
-        const { canonicalJson } = await decodeOwn(this.#codec, value)
+        const { canonicalJson } = await decodeOwn(this.#codec, value, signal)
         if (sha256Hex(canonicalJson) === key.toString()) this.#plans.set(key.toString(), parsePlan(canonicalJson))
       } catch (error) {
         if (!isObstreamError(error, 'OBS_RECORD_INVALID')) throw error

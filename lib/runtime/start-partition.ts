@@ -99,7 +99,7 @@ async function restoreFromOutput<State, Input extends FoldInput<unknown>>(
       partition,
       (key, cause) => before(cause) && restores(key, reachedAt),
     )
-    for (const record of wanted) restore(state, await decodeOwn(codec, record.value))
+    for (const record of wanted) restore(state, await decodeOwn(codec, record.value, deps.signal))
   }
 }
 

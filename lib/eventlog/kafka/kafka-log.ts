@@ -45,7 +45,7 @@ const CONNECT_TIMEOUT_MS = 30 * SECOND_MS
  *
  * @throws OBS_LOG_UNAVAILABLE when no broker answers in time · OBS_LOG_ACCESS_DENIED
  */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog & { readonly schemas: null }> {
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
   const cluster = new Cluster(options)
   try {
     await cluster.connect(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
@@ -57,12 +57,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog &
 }
 
 /** The port's promises on Kafka's brokers. */
-class KafkaLog implements EventLog {
+export class KafkaLog implements EventLog {
   readonly topics: EventLog['topics']
   /** Schemas lie in a registry. */
   readonly schemas = null
+  /** Before the names of topics, groups and subjects, with its dot. */
+  readonly prefix: string
   readonly #cluster: Cluster
-  readonly #prefix: string
   readonly #appender: Appender
   readonly #reads: Fetcher
   readonly #follows: Fetcher
@@ -72,7 +73,7 @@ class KafkaLog implements EventLog {
 
   constructor(cluster: Cluster, { prefix, partitions, replication, clock }: KafkaLogOptions) {
     this.#cluster = cluster
-    this.#prefix = prefix
+    this.prefix = prefix
     const nameOf = (topic: string): string => this.#nameOf(topic)
     this.#appender = new Appender(cluster, nameOf, () => clock.now())
     this.#reads = new Fetcher(cluster, 'read', this.#bounds)
@@ -185,11 +186,11 @@ class KafkaLog implements EventLog {
   }
 
   #nameOf(topic: string): string {
-    return `${this.#prefix}${topic}`
+    return `${this.prefix}${topic}`
   }
 
   #groupOf(group: string): string {
-    return `${this.#prefix}obs.${group}`
+    return `${this.prefix}obs.${group}`
   }
 
   #unlessClosed(signal: AbortSignal): AbortSignal {

@@ -7,10 +7,12 @@ import { parseBind, parsePercentage } from './formats.ts'
 import { buildKafka, isKafka } from './kafka.ts'
 import { absolutePath } from './paths.ts'
 import type { RawAlertConfig, RawCalendar, RawConfig, RawHttpSource, RawRule, RawSource } from './raw.ts'
+import { buildRegistry } from './registry.ts'
 
 /** What flags and their environment twins say; it goes before the files. */
 export interface ConfigOverrides {
   readonly log?: string
+  readonly registry?: string
   readonly rawRetentionDays?: number
   readonly rollupRetentionDays?: number
   readonly rollupOutput?: string
@@ -18,6 +20,7 @@ export interface ConfigOverrides {
 
 export interface ConfigParts {
   readonly dataDir: string
+  /** With the places of log and registry as flags say them. */
   readonly main: RawConfig
   readonly alert: RawAlertConfig
   readonly calendar: RawCalendar
@@ -33,7 +36,7 @@ export function buildConfig(parts: ConfigParts): Config {
   const { dataDir, main, alert, calendar, env, overrides } = parts
   const job = main.jobs.latency
   const lengthMs = parseDuration(main.window.length)!
-  const log = overrides.log ?? main.log
+  const { log } = main
   return {
     dataDir,
     env: main.env,
@@ -41,6 +44,7 @@ export function buildConfig(parts: ConfigParts): Config {
     displayTimeZone: main.display_time_zone,
     log,
     kafka: buildKafka(log, main.kafka, dataDir, env),
+    registry: isKafka(log) ? buildRegistry(main.registry, dataDir, env) : null,
     publicUrl: main.public_url?.replace(/\/+$/, '') ?? null,
     sources: main.sources.map((source) => buildSource(source, dataDir, env)),
     window: { lengthMs, graceMs: parseDuration(main.window.grace)!, latenessMs: parseDuration(main.window.lateness)! },

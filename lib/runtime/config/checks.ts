@@ -10,6 +10,7 @@ import { parseBind } from './formats.ts'
 import { checkKafka, isKafka } from './kafka.ts'
 import { absolutePath } from './paths.ts'
 import type { RawAlertConfig, RawConfig, RawRule, RawSource } from './raw.ts'
+import { checkRegistry } from './registry.ts'
 import type { YamlFile, YamlPath } from './yaml-file.ts'
 
 /** Files that fit their schemas, and what else a check needs to know. */
@@ -18,10 +19,9 @@ export interface Checked {
   readonly env: EnvironmentVariables
   readonly mainFile: YamlFile
   readonly alertFile: YamlFile
+  /** With the places of log and registry as flags say them. */
   readonly main: RawConfig
   readonly alert: RawAlertConfig
-  /** As flags, environment and file say it. */
-  readonly log: string
 }
 
 type Report = (path: YamlPath, value: unknown, message: string) => void
@@ -36,7 +36,10 @@ export function findFaults(checked: Checked): ConfigFault[] {
   checkRoutes(checked.main, inMain)
   checkRollupOutput(checked.main, inMain)
   checkBind(checked, inMain)
-  if (isKafka(checked.log)) checkKafka(checked.main.kafka, checked, inMain)
+  if (isKafka(checked.main.log)) {
+    checkKafka(checked.main.kafka, checked, inMain)
+    checkRegistry(checked.main.registry, checked, inMain)
+  }
   const inAlert = reporter(checked.alertFile, faults)
   checkIds(checked.alert.rules, 'rules', inAlert)
   checkRules(checked, inAlert)

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { KafkaConfig } from '#lib/config.ts'
 import { parseDuration } from '#lib/time.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret, secretProblem } from '../secrets.ts'
 import { absolutePath } from './paths.ts'
+import { pemProblem, readPem } from './pem.ts'
 import type { RawKafka } from './raw.ts'
 import type { YamlPath } from './yaml-file.ts'
 
@@ -30,9 +30,9 @@ export function buildKafka(log: string, kafka: RawKafka, dataDir: string, env: E
 }
 
 function buildTls(tls: RawKafka['tls'], dataDir: string): NonNullable<KafkaConfig['tls']> {
-  const pem = (path: string | null): string | undefined =>
-    path === null ? undefined : readFileSync(absolutePath(dataDir, path), 'utf8')
-  const [ca, cert, key] = [pem(tls.ca_file), pem(tls.cert_file), pem(tls.key_file)]
+  const [ca, cert, key] = [tls.ca_file, tls.cert_file, tls.key_file].map((path) =>
+    path === null ? undefined : readPem(absolutePath(dataDir, path)),
+  )
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -59,7 +59,7 @@ export function checkKafka(
 
 function checkTls(tls: RawKafka['tls'], dataDir: string, report: Report): void {
   for (const key of ['ca_file', 'cert_file', 'key_file'] as const) {
-    const problem = tls[key] === null ? undefined : fileProblem(absolutePath(dataDir, tls[key]))
+    const problem = tls[key] === null ? undefined : pemProblem(absolutePath(dataDir, tls[key]))
     if (problem) report(['kafka', 'tls', key], tls[key], problem)
   }
   if ((tls.cert_file === null) !== (tls.key_file === null))
@@ -68,14 +68,4 @@ function checkTls(tls: RawKafka['tls'], dataDir: string, report: Report): void {
       undefined,
       'a certificate of our own needs its key: write both cert_file and key_file, or none',
     )
-}
-
-function fileProblem(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').includes('-----BEGIN ')
-      ? undefined
-      : `${path} holds no PEM; it begins with a line like -----BEGIN CERTIFICATE-----`
-  } catch (error) {
-    return `${path} cannot be read (${(error as NodeJS.ErrnoException).code}); correct the path or its permissions`
-  }
 }

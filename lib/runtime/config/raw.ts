@@ -8,6 +8,7 @@ export interface RawConfig {
   readonly display_time_zone: string
   readonly log: string
   readonly kafka: RawKafka
+  readonly registry: RawRegistry
   readonly public_url: string | null
   readonly sources: readonly RawSource[]
   readonly window: { readonly length: string; readonly grace: string; readonly lateness: string }
@@ -38,6 +39,14 @@ export interface RawKafka {
     readonly username_env: string
     readonly password_env: string
   }
+}
+
+export interface RawRegistry {
+  readonly url: string | null
+  readonly ca_file: string | null
+  readonly username_env: string
+  readonly password_env: string
+  readonly wait: string
 }
 
 interface RawLatencyJob {

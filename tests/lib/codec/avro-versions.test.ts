@@ -56,7 +56,7 @@ describe('schemas of other versions', () => {
 
   test('what the registry holds may be no schema at all', async () => {
     const nonsense: AvroSchema = { type: 'record', name: 'A', fields: [{ name: '__proto__', type: 'string' }] }
-    const registry: SchemaRegistry = { register: async () => 1, schema: async () => nonsense }
+    const registry: SchemaRegistry = { register: async () => 1, schema: async () => nonsense, waitsFor: null }
     const codec = await openCodec(topics.sample, registry)
     await codec.learn(2)
     expect(errorOf(() => codec.decode(Buffer.from('000000000200', 'hex')))).toEqual(invalid('__proto__'))
@@ -81,6 +81,7 @@ describe('schemas of other versions', () => {
     const inner = newRegistry()
     const registry: SchemaRegistry = {
       register: inner.register,
+      waitsFor: null,
       schema(id) {
         asked++
         return inner.schema(id)

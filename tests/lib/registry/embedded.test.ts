@@ -68,12 +68,14 @@ describe('ids', () => {
     expect(await registry.register(subject, base)).toBe(1)
   })
 
-  test('only the newest schema is held against a new one', async () => {
+  test('every earlier schema is held against a new one, not only the newest: the log keeps what they wrote', async () => {
     const registry = newRegistry()
     const late = { name: 'late', type: 'boolean' }
     await registry.register(subject, schemaWith([source]))
     await registry.register(subject, schemaWith([source, { ...late, default: false }]))
-    expect(await registry.register(subject, schemaWith([source, late]))).toBe(3)
+    await expect(registry.register(subject, schemaWith([source, late]))).rejects.toEqual(
+      refused('schema 1', 'late: is new and has no default'),
+    )
   })
 
   test('two processes on one store see the same schemas', async () => {
@@ -86,8 +88,10 @@ describe('ids', () => {
   test('an id that nobody knows may be known a moment later', async () => {
     const registry = newRegistry()
     await expect(registry.schema(1)).rejects.toMatchObject({ code: 'OBS_REGISTRY_UNAVAILABLE', retryable: true })
+    expect(registry.waitsFor).toContain('schema 1')
     await registry.register(subject, base)
     expect(await registry.schema(1)).toEqual(base)
+    expect(registry.waitsFor).toBeNull()
   })
 })
 

@@ -40,6 +40,7 @@ test('a configuration with every key becomes a value with units, without a warni
     displayTimeZone: 'Asia/Tokyo',
     log: 'sqlite:log/obstream.db',
     kafka: { clientId: 'obstream', connectTimeoutMs: 30_000, replication: null, tls: null, sasl: null },
+    registry: null,
     publicUrl: 'https://obs.example',
     sources: [
       {

@@ -61,6 +61,7 @@ export function configOf(sources: readonly SourceConfig[], dataDir = '/nowhere')
     displayTimeZone: 'UTC',
     log: 'memory:',
     kafka: plainKafka,
+    registry: null,
     publicUrl: null,
     sources,
     window: { lengthMs: HOUR_MS, graceMs: 10 * MINUTE_MS, latenessMs: 14 * 24 * HOUR_MS },

@@ -1,0 +1,209 @@
+import type avsc from 'avsc'
+import pRetry from 'p-retry'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
+import { formatDuration, type Milliseconds, SECOND_MS } from '#lib/time.ts'
+import { incompatible, obstacle, parseSchema } from './compatibility.ts'
+import type { AvroSchema, SchemaRegistry } from './port.ts'
+import { type Answer, RestClient, type RestClientOptions } from './rest-client.ts'
+
+export interface ConfluentRegistryOptions extends RestClientOptions {
+  /** Before the name of each subject, as before the log's topics: two desks on one cluster share no subject. */
+  readonly prefix: string
+  /** How long to wait while the registry is away, or does not know an id. */
+  readonly waitMs: Milliseconds
+  /** Called when a wait begins, with its reason. */
+  readonly onWait?: (reason: string) => void
+}
+
+/** A schema registry that speaks Confluent's protocol: Confluent's own, Apicurio, Karapace. Asks nothing yet. */
+export function openConfluentRegistry(options: ConfluentRegistryOptions): SchemaRegistry {
+  return new ConfluentRegistry(options)
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 2 * SECOND_MS
+
+class ConfluentRegistry implements SchemaRegistry {
+  readonly #client: RestClient
+  readonly #options: ConfluentRegistryOptions
+  readonly #schemas = new Map<number, AvroSchema>()
+  /** By subject and schema. */
+  readonly #ids = new Map<string, number>()
+  /** What was asked for and has not been answered, with the reason. */
+  readonly #waiting = new Map<string, string>()
+
+  constructor(options: ConfluentRegistryOptions) {
+    this.#client = new RestClient(options)
+    this.#options = options
+  }
+
+  get waitsFor(): string | null {
+    const [reason] = this.#waiting.values()
+    return reason ?? null
+  }
+
+  async register(topicSubject: string, schema: AvroSchema): Promise<number> {
+    const subject = `${this.#options.prefix}${topicSubject}`
+    const type = parseSchema(subject, schema)
+    const text = JSON.stringify(schema)
+    const known = this.#ids.get(`${subject} ${text}`)
+    if (known !== undefined) return known
+    const id = await this.#patiently(`an id for the schema of ${subject}`, async (signal) => {
+      await this.#holdToBackward(subject, signal)
+      const answer = await this.#client.register(subject, text, signal)
+      if (answer.status === 409) throw await this.#refused(subject, type, { answer, signal })
+      return this.#expect(answer, `a schema of ${subject}`, isRegistered).id
+    })
+    this.#ids.set(`${subject} ${text}`, id)
+    return id
+  }
+
+  async schema(id: number, signal?: AbortSignal): Promise<AvroSchema> {
+    const known = this.#schemas.get(id)
+    if (known) return known
+    const found = await this.#patiently(`schema ${id}`, (ending) => this.#fetch(id, ending), signal)
+    this.#schemas.set(id, found)
+    return found
+  }
+
+  async #fetch(id: number, signal: AbortSignal): Promise<AvroSchema> {
+    const answer = await this.#client.schema(id, signal)
+    if (answer.status === 404)
+      throw this.#unavailable(`does not know schema ${id}, perhaps not yet${words(answer, '; it says: ')}`)
+    const { schema, schemaType = 'AVRO' } = this.#expect(answer, `schema ${id}`, isSchema)
+    // What is no Avro is a schema that no codec of ours can read, and the codec says so.
+    return schemaType === 'AVRO' ? JSON.parse(schema) : { type: schemaType }
+  }
+
+  /** Makes the subject refuse what cannot read all that was written before. Never weakens what somebody has set. */
+  async #holdToBackward(subject: string, signal: AbortSignal): Promise<void> {
+    const current = await this.#client.compatibility(subject, signal)
+    const level =
+      current.status === 404
+        ? 'NONE'
+        : this.#expect(current, `the compatibility of ${subject}`, isLevel).compatibilityLevel
+    const wanted = WITH_BACKWARD[level.toUpperCase()] ?? 'BACKWARD_TRANSITIVE'
+    if (level.toUpperCase() === wanted) return
+    const set = await this.#client.setCompatibility(subject, wanted, signal)
+    this.#expect(set, `the compatibility ${wanted} of ${subject}`, isAnything)
+  }
+
+  /** Looks for the field itself, since registries name it each in its own way. */
+  async #refused(
+    subject: string,
+    reader: avsc.Type,
+    { answer, signal }: { readonly answer: Answer; readonly signal: AbortSignal },
+  ): Promise<ObstreamError> {
+    for (let version: number | 'latest' = 'latest'; version !== 0; ) {
+      const older = await this.#client.version(subject, version, signal)
+      if (older.status !== 200 || !isVersion(older.body)) break
+      const found = obstacle(reader, parseSchema(subject, JSON.parse(older.body.schema)))
+      if (found !== undefined) return incompatible(subject, older.body.id, found)
+      version = older.body.version - 1
+    }
+    return new ObstreamError(
+      'OBS_REGISTRY_INCOMPATIBLE',
+      `the schema registry ${this.#client.url} refuses the new schema of ${subject}${words(answer, ': ')}`,
+    )
+  }
+
+  /** The body of a success. @throws what any other answer means */
+  #expect<Body>({ status, body }: Answer, what: string, isExpected: (body: unknown) => body is Body): Body {
+    if (status === 200 && isExpected(body)) return body
+    const said = words({ status, body }, ': ')
+    if (status === 401 || status === 403)
+      throw new ObstreamError(
+        'OBS_REGISTRY_ACCESS_DENIED',
+        `the schema registry ${this.#client.url} refuses ${what} (${status})${said}. Correct the user and password that registry.username_env and registry.password_env name, or the rights of that user.`,
+      )
+    if (status === 422)
+      throw new ObstreamError(
+        'OBS_REGISTRY_INCOMPATIBLE',
+        `the schema registry ${this.#client.url} does not take ${what}${said}`,
+      )
+    throw this.#unavailable(`answered ${status} when asked for ${what}${said}`)
+  }
+
+  #unavailable(problem: string): ObstreamError {
+    return new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the schema registry ${this.#client.url} ${problem}`)
+  }
+
+  /** Asks again while the registry is away or behind, until the time is over or `stop` aborts. */
+  async #patiently<Result>(
+    what: string,
+    attempt: (signal: AbortSignal) => Promise<Result>,
+    stop: AbortSignal = new AbortController().signal,
+  ): Promise<Result> {
+    const { waitMs, onWait } = this.#options
+    const over = new AbortController()
+    const timer = setTimeout(() => over.abort(), waitMs)
+    const signal = AbortSignal.any([stop, over.signal])
+    const failures: ObstreamError[] = []
+    const tell = (error: unknown): never => {
+      if (isObstreamError(error, 'OBS_REGISTRY_UNAVAILABLE')) {
+        if (failures.push(error) === 1) onWait?.(`${error.message}; waits ${formatDuration(waitMs)} for ${what}`)
+        this.#waiting.set(what, error.message)
+      }
+      throw error
+    }
+    try {
+      const result = await pRetry(() => attempt(signal).catch(tell), {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: FIRST_PAUSE_MS,
+        maxTimeout: LONGEST_PAUSE_MS,
+        shouldRetry: ({ error }) => isObstreamError(error, 'OBS_REGISTRY_UNAVAILABLE'),
+        signal,
+      })
+      this.#waiting.delete(what)
+      return result
+    } catch (error) {
+      stop.throwIfAborted()
+      const last = failures.at(-1)
+      if (!over.signal.aborted || !last) throw error
+      throw new ObstreamError(
+        'OBS_REGISTRY_UNAVAILABLE',
+        `${last.message}. Waited ${formatDuration(waitMs)} for ${what}; start the registry, or correct registry.url.`,
+        { cause: last },
+      )
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** What a subject must be held to, given what it is held to: nothing that somebody asked for is lost. */
+const WITH_BACKWARD: Readonly<Record<string, string>> = {
+  NONE: 'BACKWARD_TRANSITIVE',
+  BACKWARD: 'BACKWARD_TRANSITIVE',
+  BACKWARD_TRANSITIVE: 'BACKWARD_TRANSITIVE',
+  FORWARD: 'FULL_TRANSITIVE',
+  FORWARD_TRANSITIVE: 'FULL_TRANSITIVE',
+  FULL: 'FULL_TRANSITIVE',
+  FULL_TRANSITIVE: 'FULL_TRANSITIVE',
+}
+
+const LONGEST_WORDS = 300
+
+/** What the registry said about it, if it said something for people. */
+function words({ body }: Answer, before: string): string {
+  const { message } = (body ?? {}) as { readonly message?: unknown }
+  return typeof message === 'string' && message !== '' ? `${before}${message.slice(0, LONGEST_WORDS)}` : ''
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+const isMembers = (body: unknown): body is Members => typeof body === 'object' && body !== null
+
+const isAnything = (body: unknown): body is unknown => body !== undefined
+
+const isRegistered = (body: unknown): body is { readonly id: number } =>
+  isMembers(body) && Number.isSafeInteger(body['id'])
+
+const isLevel = (body: unknown): body is { readonly compatibilityLevel: string } =>
+  isMembers(body) && typeof body['compatibilityLevel'] === 'string'
+
+const isSchema = (body: unknown): body is { readonly schema: string; readonly schemaType?: string } =>
+  isMembers(body) && typeof body['schema'] === 'string'
+
+const isVersion = (body: unknown): body is { readonly id: number; readonly version: number; readonly schema: string } =>
+  isSchema(body) && isRegistered(body) && Number.isSafeInteger((body as Members)['version'])
