@@ -7,9 +7,11 @@ export interface BrokerPorts {
   readonly controller: number
 }
 
+export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512'
+
 /** How clients prove who they are, and whether what they say is encrypted. Default: neither. */
 export interface ListenerSecurity {
-  readonly sasl?: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+  readonly sasl?: SaslMechanism
   readonly tls?: boolean
 }
 
@@ -75,7 +77,7 @@ function protocolOf({ sasl, tls = false }: ListenerSecurity): string {
   return tls ? 'SASL_SSL' : 'SASL_PLAINTEXT'
 }
 
-function saslSettings(sasl: NonNullable<ListenerSecurity['sasl']>): BrokerSettings {
+function saslSettings(sasl: SaslMechanism): BrokerSettings {
   const { username, password } = CREDENTIALS
   const module =
     sasl === 'plain'
@@ -87,12 +89,24 @@ function saslSettings(sasl: NonNullable<ListenerSecurity['sasl']>): BrokerSettin
   }
 }
 
-/** Certificate and key in one PEM file. */
+/** Whether the user is kept in Kafka's metadata instead of its settings. */
+export function isScram(sasl: SaslMechanism | undefined): sasl is Exclude<SaslMechanism, 'plain'> {
+  return sasl !== undefined && sasl !== 'plain'
+}
+
+/** @param pemFile key and certificate */
 export function tlsSettings(pemFile: string): BrokerSettings {
   return {
     'listener.name.client.ssl.keystore.type': 'PEM',
     'listener.name.client.ssl.keystore.location': pemFile,
   }
+}
+
+/** As the variables that Kafka's container image takes. */
+export function asVariables(settings: BrokerSettings): Readonly<Record<string, string>> {
+  const variable = (name: string) =>
+    name.replaceAll('_', '__').replaceAll('-', '___').replaceAll('.', '_').toUpperCase()
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`KAFKA_${variable(name)}`, value]))
 }
 
 /** As the text of a `server.properties`. */

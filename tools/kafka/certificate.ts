@@ -1,26 +1,32 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A certificate for 127.0.0.1 and localhost that signs itself. */
+/** A certificate for 127.0.0.1 and localhost that signs itself, valid for two days. */
 export interface Certificate {
-  /** Certificate and key, for a server. */
-  readonly pemFile: string
-  /** The certificate, for clients to trust, in PEM. */
+  /** Key and certificate in PEM, for a server. */
+  readonly keystore: string
+  /** The certificate in PEM, for clients to trust. */
   readonly ca: string
 }
 
-export function makeCertificate(folder: string): Certificate {
-  const [key, certificate, pemFile] = ['key.pem', 'certificate.pem', 'keystore.pem'].map((name) => join(folder, name))
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', key!, '-out', certificate!],
-    ],
-    { stdio: 'pipe' },
-  )
-  const ca = readFileSync(certificate!, 'utf8')
-  writeFileSync(pemFile!, readFileSync(key!, 'utf8') + ca)
-  return { pemFile: pemFile!, ca }
+/** Made by `openssl`. */
+export function makeCertificate(): Certificate {
+  const folder = mkdtempSync(join(tmpdir(), 'obstream-certificate-'))
+  const [keyFile, certificateFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  try {
+    execFileSync(
+      'openssl',
+      [
+        ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
+        ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', keyFile, '-out', certificateFile],
+      ],
+      { stdio: 'pipe' },
+    )
+    const ca = readFileSync(certificateFile, 'utf8')
+    return { keystore: readFileSync(keyFile, 'utf8') + ca, ca }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BrokerSettings, CREDENTIALS, type ListenerSecurity, propertiesText } from './broker-settings.ts'
+import { CREDENTIALS, isScram, propertiesText } from './broker-settings.ts'
+import type { ClusterPlan, StartableServer } from './cluster.ts'
 import { JavaServer, runJava } from './java-server.ts'
-import type { Server } from './server.ts'
 
 const LOG4J = fileURLToPath(new URL('log4j2.properties', import.meta.url))
 
@@ -13,14 +13,11 @@ export interface JvmBrokerOptions {
   readonly folder: string
   /** The folder with Kafka's jars. */
   readonly libraries: string
-  /** 16 bytes in base64url. */
-  readonly clusterId: string
-  readonly settings: BrokerSettings
-  readonly sasl: ListenerSecurity['sasl']
+  readonly plan: ClusterPlan
 }
 
 /** A broker as a process of this machine's Java. */
-export class JvmBroker implements Server {
+export class JvmBroker implements StartableServer {
   readonly #options: JvmBrokerOptions
   readonly #classPath: string
   readonly #properties: string
@@ -44,32 +41,28 @@ export class JvmBroker implements Server {
     })
   }
 
-  /** Where a broker in that folder keeps its log. */
-  static dataOf(folder: string): string {
-    return join(folder, 'data')
-  }
-
   get pid(): number | undefined {
     return this.#server.pid
   }
 
   async start(): Promise<void> {
-    const { folder, settings } = this.#options
+    const { nodeId, folder, plan } = this.#options
+    const [data, keystore] = [join(folder, 'data'), join(folder, 'keystore.pem')]
     mkdirSync(folder, { recursive: true })
-    writeFileSync(this.#properties, propertiesText(settings))
-    if (!existsSync(join(JvmBroker.dataOf(folder), 'meta.properties'))) await this.#format()
+    writeFileSync(this.#properties, propertiesText(plan.settingsOf(nodeId, data, keystore)))
+    if (plan.certificate !== undefined) writeFileSync(keystore, plan.certificate.keystore)
+    if (!existsSync(join(data, 'meta.properties'))) await this.#format()
     await this.#server.start()
   }
 
   async #format(): Promise<void> {
-    const { folder, clusterId, sasl } = this.#options
+    const { folder, plan } = this.#options
     const { username, password } = CREDENTIALS
-    const user =
-      sasl === undefined || sasl === 'plain'
-        ? []
-        : ['--add-scram', `${sasl.toUpperCase()}=[name=${username},password=${password}]`]
+    const user = isScram(plan.sasl)
+      ? ['--add-scram', `${plan.sasl.toUpperCase()}=[name=${username},password=${password}]`]
+      : []
     const storageTool = ['-XX:TieredStopAtLevel=1', '-cp', this.#classPath, 'kafka.tools.StorageTool']
-    await runJava([...storageTool, 'format', '-t', clusterId, '-c', this.#properties, ...user], folder)
+    await runJava([...storageTool, 'format', `--cluster-id=${plan.clusterId}`, '-c', this.#properties, ...user], folder)
   }
 
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

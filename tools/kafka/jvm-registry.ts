@@ -4,12 +4,8 @@ import { join } from 'node:path'
 import { JavaServer } from './java-server.ts'
 import { registryLibraries } from './libraries.ts'
 import { freePorts } from './ports.ts'
+import { type RegistryOptions, registryUrl, setCompatibility } from './registry.ts'
 import type { SchemaRegistry } from './server.ts'
-
-export interface RegistryOptions {
-  /** Of every subject that says nothing else. Default BACKWARD. */
-  readonly compatibility?: 'BACKWARD' | 'FULL' | 'NONE'
-}
 
 /**
  * Starts a schema registry (Apicurio) on this machine's Java: about 3 s and 220 MB of memory. What it knows outlives
@@ -76,20 +72,4 @@ function registryArguments(libraries: string, folder: string, port: number): rea
     ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
     ...['-jar', join(libraries, jar)],
   ]
-}
-
-/** Where a registry on that port of 127.0.0.1 speaks Confluent's protocol. */
-export function registryUrl(port: number): string {
-  return `http://127.0.0.1:${port}/apis/ccompat/v7`
-}
-
-/** Apicurio accepts everything until it is told otherwise. */
-export async function setCompatibility(url: string, compatibility: string): Promise<void> {
-  const response = await fetch(`${url}/config`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ compatibility }),
-    signal: AbortSignal.timeout(10_000),
-  })
-  if (!response.ok) throw new Error(`${url}/config answered ${response.status}: ${await response.text()}`)
 }

@@ -1,28 +1,48 @@
-import { type ClusterOptions, startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
-import { type RegistryOptions, startJvmRegistry } from '#tools/kafka/jvm-registry.ts'
+import { spawnSync } from 'node:child_process'
+import type { ClusterOptions } from '#tools/kafka/cluster.ts'
+import { kafkaImage, REGISTRY_IMAGE } from '#tools/kafka/images.ts'
+import { startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
+import { startJvmRegistry } from '#tools/kafka/jvm-registry.ts'
 import { javaMissing, KAFKA_VERSIONS, type KafkaVersion } from '#tools/kafka/libraries.ts'
+import type { RegistryOptions } from '#tools/kafka/registry.ts'
 import type { KafkaCluster, SchemaRegistry } from '#tools/kafka/server.ts'
 
 /** One way to run servers on this machine. */
 export interface KafkaProvider {
-  readonly name: 'jvm'
   startCluster(options: ClusterOptions): Promise<KafkaCluster>
   startRegistry(options: RegistryOptions): Promise<SchemaRegistry>
 }
 
-const jvm: KafkaProvider = { name: 'jvm', startCluster: startJvmCluster, startRegistry: startJvmRegistry }
+const jvm: KafkaProvider = { startCluster: startJvmCluster, startRegistry: startJvmRegistry }
 
-/** What runs Kafka for the tests, as `OBS_TEST_KAFKA` says (`auto`, `jvm`, `none`); or why nothing can. */
+/** Loaded when it is used: `testcontainers` is large. */
+const docker: KafkaProvider = {
+  startCluster: async (options) => (await import('./docker.ts')).startDockerCluster(options),
+  startRegistry: async (options) => (await import('./docker.ts')).startDockerRegistry(options),
+}
+
+/** Why no container can be started here; nothing is ever pulled. */
+function dockerMissing(): string | undefined {
+  const images = [kafkaImage(wantedVersion()), REGISTRY_IMAGE]
+  const inspected = spawnSync('docker', ['image', 'inspect', ...images], { encoding: 'utf8', timeout: 10_000 })
+  if (inspected.status === 0) return undefined
+  return `Docker has no ${images.join(' or ')}: ${String(inspected.error ?? inspected.stderr).trim()}`
+}
+
+/** What `OBS_TEST_KAFKA` says: `docker`, `jvm`, `none`, or `auto` for what is there; as text: why nothing can run. */
 function chooseProvider(): KafkaProvider | string {
   const wanted = process.env['OBS_TEST_KAFKA'] ?? 'auto'
   switch (wanted) {
     case 'none':
       return 'OBS_TEST_KAFKA=none'
-    case 'auto':
     case 'jvm':
       return javaMissing() ?? jvm
+    case 'docker':
+      return dockerMissing() ?? docker
+    case 'auto':
+      return dockerMissing() === undefined ? docker : (javaMissing() ?? jvm)
     default:
-      throw new Error(`OBS_TEST_KAFKA=${wanted} is none of auto, jvm, none`)
+      throw new Error(`OBS_TEST_KAFKA=${wanted} is none of auto, jvm, docker, none`)
   }
 }
 
@@ -34,8 +54,7 @@ export function kafkaMissing(): string | undefined {
   return typeof chosen === 'string' ? chosen : undefined
 }
 
-/** @throws when `kafkaMissing()` */
-export function kafkaProvider(): KafkaProvider {
+function kafkaProvider(): KafkaProvider {
   chosen ??= chooseProvider()
   if (typeof chosen === 'string') throw new Error(`no Kafka can be started: ${chosen}`)
   return chosen
