@@ -1,23 +1,28 @@
 /**
  * Records an exhibit of the museum in `tests/replay/museum`: the log of a scenario, and the hashes of what this build says
- * about it. Named by the engine; one that is there already is only replaced with `--overwrite`.
+ * about it. Named by the engine, and by the number of sources when `--sources` tells one; an exhibit that is there already
+ * is only replaced with `--overwrite`. Of each engine there are two: `engine-1` and `engine-1-50-sources`.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { sha256Hex } from '#lib/codec/sha256.ts'
 import { openMemoryLog } from '#lib/eventlog/memory.ts'
 import { ENGINE } from '#lib/plan.ts'
 import { MUSEUM, writeExhibit } from '#tests/replay/exhibit.ts'
-import { digests, RecordedDesk } from '#tests/replay/recorded-desk.ts'
+import { outcomeOf } from '#tests/replay/outcome.ts'
+import { RecordedDesk } from '#tests/replay/recorded-desk.ts'
 import { BEGINS_AT, plansOf, scenario } from '#tests/replay/scenario.ts'
 import { ManualClock } from '#tests/support/manual-clock.ts'
 
 const { values } = parseArgs({
-  options: { overwrite: { type: 'boolean', default: false }, partitions: { type: 'string', default: '3' } },
+  options: {
+    overwrite: { type: 'boolean', default: false },
+    partitions: { type: 'string', default: '3' },
+    sources: { type: 'string' },
+  },
 })
-const name = `engine-${ENGINE}`
+const name = values.sources === undefined ? `engine-${ENGINE}` : `engine-${ENGINE}-${values.sources}-sources`
 if (existsSync(join(MUSEUM, name)) && !values.overwrite) {
   console.error(
     `${name} is in the museum. Behaviour that was released stays: raise ENGINE in lib/plan.ts, then record.`,
@@ -30,14 +35,10 @@ const dataDir = mkdtempSync(join(tmpdir(), 'obstream-museum-'))
 const clock = new ManualClock(BEGINS_AT)
 const log = openMemoryLog({ clock, partitions: Number(values.partitions) })
 const desk = await RecordedDesk.open(clock, { dataDir, log })
-const plans = plansOf()
+const plans = plansOf(ENGINE, values.sources === undefined ? undefined : Number(values.sources))
 await desk.publish(plans.friday, plans.sunday)
 await desk.play(scenario(plans))
-const artefacts = readdirSync(dataDir, { recursive: true, encoding: 'utf8' })
-  .filter((path) => statSync(join(dataDir, path)).isFile())
-  .toSorted()
-  .map((path) => [path, sha256Hex(readFileSync(join(dataDir, path)))])
-const expected = { engine: ENGINE, topics: await digests(desk.env), artefacts: Object.fromEntries(artefacts) }
+const expected = { engine: ENGINE, ...(await outcomeOf(desk)) }
 await writeExhibit(name, log, clock.now(), expected)
 await desk.env.close()
 rmSync(dataDir, { recursive: true })

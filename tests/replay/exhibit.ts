@@ -98,13 +98,13 @@ export async function openExhibit(name: string): Promise<{ readonly log: Embedde
   return { log, clock }
 }
 
-export interface Outcome extends Omit<Expected, 'engine'> {
+export interface Replayed extends Omit<Expected, 'engine'> {
   /** Facts that differ from the recorded ones, as `topic key`; at most 20. */
   readonly differences: readonly string[]
 }
 
 /** What follows from an exhibit in this build. */
-export async function replayExhibit(name: string, folds: Folds = currentFolds): Promise<Outcome> {
+export async function replayExhibit(name: string, folds: Folds = currentFolds): Promise<Replayed> {
   const { log, clock } = await openExhibit(name)
   const recorded = await environmentOf(log, clock, '/nowhere')
   const rebuilt = await refold(recorded, scratchLog((await log.offsets(topics.sample.name)).length), folds)

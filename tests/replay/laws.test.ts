@@ -1,68 +1,55 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { refold } from '#cli/replay/refold.ts'
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
-import { sha256Hex } from '#lib/codec/sha256.ts'
 import { openSqliteLog } from '#lib/eventlog/sqlite.ts'
 import { DAY_MS } from '#lib/time.ts'
 import { catalogue, topics } from '#lib/topics.ts'
 import { asFollower, asSet, recordsOf } from '#tests/support/facts-of.ts'
 import { ManualClock } from '#tests/support/manual-clock.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
 import { derivedTopics, digests, RecordedDesk, scratchLog } from './recorded-desk.ts'
 import { BEGINS_AT, plansOf, type Step, scenario } from './scenario.ts'
 
 const plans = plansOf()
 const steps = scenario(plans)
 
-interface Played {
-  readonly desk: RecordedDesk
-  readonly dataDir: string
-}
+const folder = (): string => mkdtempSync(join(tmpdir(), 'obstream-laws-'))
 
 /** Rollup, alerter and the latency job of this build over a log made of `story`. */
 async function played(
   story: readonly Step[],
   { partitions = 1, batchSize = 500, onDisk = false } = {},
-): Promise<Played> {
+): Promise<RecordedDesk> {
   const clock = new ManualClock(BEGINS_AT)
-  const dataDir = mkdtempSync(join(tmpdir(), 'obstream-laws-'))
-  const log = onDisk ? { log: openSqliteLog({ path: join(dataDir, 'log.db'), clock, partitions }) } : {}
-  const desk = await RecordedDesk.open(clock, { dataDir, partitions, ...log })
+  const log = onDisk ? { log: openSqliteLog({ path: join(folder(), 'log.db'), clock, partitions }) } : {}
+  const desk = await RecordedDesk.open(clock, { dataDir: folder(), partitions, ...log })
   await desk.publish(plans.friday, plans.sunday)
   await desk.play(story, batchSize)
-  return { desk, dataDir }
-}
-
-/** sha256 of every artefact, and the digest of every derived topic. */
-async function outcome({ desk, dataDir }: Played): Promise<object> {
-  const files: Record<string, string> = {}
-  for (const path of (await readdir(join(dataDir, 'ops'), { recursive: true })).toSorted())
-    if (/\.(csv|json|log)$|SHA256SUMS$/.test(path)) files[path] = sha256Hex(readFileSync(join(dataDir, 'ops', path)))
-  return { facts: await digests(desk.env), files }
+  return desk
 }
 
 const onlyFacts = (story: readonly Step[]): readonly Step[] => story.filter(({ type }) => type === 'sample')
 
 describe('the same log gives the same facts and files', () => {
-  let expected: object
+  let expected: Outcome
 
   test('as a whole', async () => {
     const reference = await played(steps)
-    expected = await outcome(reference)
-    expect(await digests(reference.desk.env)).toMatchObject({ [topics.alert.name]: { count: expect.any(Number) } })
+    expected = await outcomeOf(reference)
+    expect(expected.topics).toMatchObject({ [topics.alert.name]: { count: expect.any(Number) } })
   })
 
   test.each([1, 7])('appended in batches of %i', async (batchSize) => {
-    expect(await outcome(await played(steps, { batchSize }))).toEqual(expected)
+    expect(await outcomeOf(await played(steps, { batchSize }))).toEqual(expected)
   })
 
   test('from a file as from memory', async () => {
     const onDisk = await played(steps, { onDisk: true })
-    expect(await outcome(onDisk)).toEqual(expected)
-    await onDisk.desk.env.close()
+    expect(await outcomeOf(onDisk)).toEqual(expected)
+    await onDisk.env.close()
   })
 
   test('with any record twice, wherever the copy stands', async () => {
@@ -76,23 +63,23 @@ describe('the same log gives the same facts and files', () => {
       if (count % (isTick ? ticks : probes) === 0) copies.push(step)
       return count % 40 === 0 ? [step, ...copies.splice(0)] : [step]
     })
-    expect(await outcome(await played(story))).toEqual(expected)
+    expect(await outcomeOf(await played(story))).toEqual(expected)
   })
 
   test('folded only at the end as folded again and again', async () => {
     const atOnce = await played(onlyFacts(steps))
-    expect({ facts: await digests(atOnce.desk.env) }).toEqual({ facts: (expected as { facts: object }).facts })
+    expect(await digests(atOnce.env)).toEqual(expected.topics)
   })
 
   // Rollup expects every source of the plan in every partition: it tells of windows and gaps that are none.
   test('on three partitions as on one', async () => {
-    expect(await outcome(await played(steps, { partitions: 3 }))).toEqual(expected)
+    expect(await outcomeOf(await played(steps, { partitions: 3 }))).toEqual(expected)
   })
 })
 
 describe('compaction', () => {
   test('leaves readers the same facts, in the same order, and a replay finds nothing different', async () => {
-    const { desk } = await played(onlyFacts(steps))
+    const desk = await played(onlyFacts(steps))
     const { log, codecs } = desk.env
     const before = new Map<string, readonly string[]>()
     for (const topic of derivedTopics) {

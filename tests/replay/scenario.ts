@@ -1,7 +1,7 @@
 import { planRecord } from '#lib/codec/plan-json.ts'
 import type { Outcome, Probe } from '#lib/facts.ts'
 import { ENGINE, type Plan, type PlannedSource, type Rule } from '#lib/plan.ts'
-import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS } from '#lib/time.ts'
+import { DAY_MS, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from '#lib/time.ts'
 import type { Sample } from '#tests/support/play.ts'
 
 /**
@@ -13,10 +13,14 @@ import type { Sample } from '#tests/support/play.ts'
  * - `口座_α` falls silent on Sunday night (no data, twice) and comes back.
  * - `old_router` leaves the plan on Sunday, `new_router` takes its place; the rules change with it.
  * - `import_only` is in no plan. On Monday morning the sampler stands still for ninety minutes.
+ *
+ * On a larger desk each of them has twins, `tokyo_router.1` and so on, which live through the same, each a while later.
  */
 export const BEGINS_AT = Date.parse('2026-06-26T12:00:00Z')
 const ENDS_AT = Date.parse('2026-06-29T14:00:00Z')
 const STEP_MS = 5 * MINUTE_MS
+const TWIN_LATER_MS = 20 * MINUTE_MS
+const ROLES = ['old_router', 'router_demo', 'tokyo_router', '口座_α'] as const
 
 /** What happens, in the order of the log. A latency job runs when all that stands before it is folded. */
 export type Step =
@@ -39,15 +43,24 @@ const rule = (id: string, match: string, parts: Partial<Rule> = {}): Rule => ({
   ...parts,
 })
 
-const source = (id: string, phase = 0): PlannedSource => ({
-  id,
-  intervalMs: 15 * MINUTE_MS,
-  phaseMs: phase * MINUTE_MS,
-  labels: { desk: 'fx' },
-})
+export interface Plans {
+  readonly friday: Plan
+  readonly sunday: Plan
+}
 
-/** Another window length gives another number of facts: the laws are played with small ones. */
-export function plansOf(engine = ENGINE): { readonly friday: Plan; readonly sunday: Plan } {
+function sourceAt(index: number): PlannedSource {
+  const [role, twin] = [ROLES[index % ROLES.length]!, Math.floor(index / ROLES.length)]
+  const phase = (role === '口座_α' ? 1 : 0) + twin
+  return {
+    id: twin === 0 ? role : `${role}.${twin}`,
+    intervalMs: 15 * MINUTE_MS,
+    phaseMs: (phase % 3) * STEP_MS,
+    labels: { desk: 'fx' },
+  }
+}
+
+/** @param sources how many a plan expects; the laws are played with few, so that they are quick */
+export function plansOf(engine = ENGINE, sources: number = ROLES.length): Plans {
   const common = {
     engine,
     tickIntervalMs: STEP_MS,
@@ -59,16 +72,16 @@ export function plansOf(engine = ENGINE): { readonly friday: Plan; readonly sund
     week: 'iso-week',
     datasetRows: {},
   } as const
-  const stays = [source('router_demo'), source('tokyo_router'), source('口座_α', 5)]
+  const friday = Array.from({ length: sources }, (_, index) => sourceAt(index))
   return {
     friday: {
       ...common,
-      sources: [source('old_router'), ...stays],
+      sources: friday,
       rules: [rule('tokyo', 'tokyo_*'), rule('rest', '*', { thresholdMs: 800 })],
     },
     sunday: {
       ...common,
-      sources: [source('new_router'), ...stays],
+      sources: friday.map((source) => ({ ...source, id: source.id.replace('old_router', 'new_router') })),
       rules: [
         rule('tokyo', 'tokyo_*', { thresholdMs: 450 }),
         rule('others', '*', { thresholdMs: 700, criticalAfter: 4 }),
@@ -82,7 +95,7 @@ const PLAN_CHANGES_AT = Date.parse('2026-06-28T20:30:00Z')
 const PAUSE = ['2026-06-29T07:10:00Z', '2026-06-29T08:40:00Z'] as const
 
 /** @param until leaves out what comes later */
-export function scenario(plans = plansOf(), until: Instant = ENDS_AT): readonly Step[] {
+export function scenario(plans: Plans = plansOf(), until: Instant = ENDS_AT): readonly Step[] {
   const hashes = { friday: planRecord(plans.friday).hash, sunday: planRecord(plans.sunday).hash }
   const steps: Step[] = []
   const say = (sample: Sample): void => void steps.push({ type: 'sample', sample })
@@ -90,7 +103,7 @@ export function scenario(plans = plansOf(), until: Instant = ENDS_AT): readonly 
   let count = 0
   for (let now = BEGINS_AT; now <= until; now += STEP_MS) {
     const isPaused = between(now, ...PAUSE)
-    for (const sample of isPaused ? [] : samplesAt(now)) {
+    for (const sample of isPaused ? [] : samplesAt(now, plans)) {
       count++
       const delayMs = delayOf(sample, count)
       if (delayMs > 0) late.push({ dueAt: now + delayMs, sample })
@@ -98,7 +111,7 @@ export function scenario(plans = plansOf(), until: Instant = ENDS_AT): readonly 
       if (count % 17 === 0) say(sample)
     }
     for (const { sample } of late.filter(({ dueAt }) => dueAt === now)) say(sample)
-    for (const sample of strangersAt(now)) say(sample)
+    for (const sample of strangersAt(now, plans.sunday)) say(sample)
     say(tickAt(now, now < PLAN_CHANGES_AT ? hashes.friday : hashes.sunday))
     if (now % (7 * HOUR_MS) === 0) say(tickAt(now - 2 * STEP_MS, hashes.friday))
     if (!isPaused && isSlot(now)) steps.push({ type: 'latency', slotAt: now })
@@ -111,22 +124,30 @@ function isSlot(at: Instant): boolean {
   return at % (5 * HOUR_MS) === 0 || at % DAY_MS === STEP_MS
 }
 
-function samplesAt(now: Instant): readonly Sample[] {
-  const samples: Sample[] = []
-  const planned = now < PLAN_CHANGES_AT ? plansOf().friday.sources : plansOf().sunday.sources
-  for (const { id, intervalMs, phaseMs } of planned)
-    if ((now - phaseMs) % intervalMs === 0 && !isSilent(id, now)) samples.push(sampleOf(id, now))
-  return samples
+function samplesAt(now: Instant, { friday, sunday }: Plans): readonly Sample[] {
+  const { sources } = now < PLAN_CHANGES_AT ? friday : sunday
+  return sources
+    .filter(({ id, intervalMs, phaseMs }) => (now - phaseMs) % intervalMs === 0 && !isSilent(id, now))
+    .map(({ id }) => sampleOf(id, now))
 }
 
-const isSilent = (id: string, now: Instant): boolean =>
-  id === '口座_α' && between(now, '2026-06-28T22:00:00Z', '2026-06-29T01:40:00Z')
+/** What a source plays, and how much later than the first of its kind. */
+function partOf(id: string): { readonly role: string; readonly laterMs: Milliseconds } {
+  const [role, twin = '0'] = id.split('.')
+  return { role: role!, laterMs: Number(twin) * TWIN_LATER_MS }
+}
+
+function isSilent(id: string, now: Instant): boolean {
+  const { role, laterMs } = partOf(id)
+  return role === '口座_α' && between(now - laterMs, '2026-06-28T22:00:00Z', '2026-06-29T01:40:00Z')
+}
 
 function sampleOf(id: string, at: Instant): Sample {
+  const { role, laterMs } = partOf(id)
   const latencyMs = 40 + (noise(id, at) % 300)
-  const isSlow = id === 'tokyo_router' && between(at, '2026-06-26T13:00:00Z', '2026-06-26T18:00:00Z')
+  const isSlow = role === 'tokyo_router' && between(at - laterMs, '2026-06-26T13:00:00Z', '2026-06-26T18:00:00Z')
   if (isSlow) return probeAt(id, at, { latencyMs: latencyMs + 600 })
-  const fails = id === 'tokyo_router' && between(at, '2026-06-29T10:00:00Z', '2026-06-29T14:00:00Z')
+  const fails = role === 'tokyo_router' && between(at - laterMs, '2026-06-29T10:00:00Z', '2026-06-29T14:00:00Z')
   if (fails && noise(id, at) % 4 !== 0) return probeAt(id, at, failure('error', null, 'connection_refused'))
   if (noise(id, at) % 41 === 0) return probeAt(id, at, failure('timeout', 10_000, 'timeout'))
   if (noise(id, at) % 59 === 0) return probeAt(id, at, failure('skipped', null, null))
@@ -148,16 +169,24 @@ const tickAt = (at: Instant, plan: string): Sample => ['', { type: 'tick', at, p
 
 /** Of `router_demo` every ninth sample is 50 minutes late, every 23rd three hours, every 61st more than a day. */
 function delayOf([id]: Sample, count: number): number {
-  if (id !== 'router_demo') return 0
+  if (partOf(id).role !== 'router_demo') return 0
   if (count % 61 === 0) return 27 * HOUR_MS
   if (count % 23 === 0) return 3 * HOUR_MS
   return count % 9 === 0 ? 50 * MINUTE_MS : 0
 }
 
-function strangersAt(now: Instant): readonly Sample[] {
-  if (now % (2 * HOUR_MS) === 0) return [probeAt('import_only', now - 12 * MINUTE_MS, { latencyMs: 90, ordinal: 3 })]
-  if (now % (11 * HOUR_MS) === 0) return [probeAt('router_demo', now + 30 * MINUTE_MS, { latencyMs: 77, ordinal: 7 })]
-  return now % (13 * HOUR_MS) === 0 ? [probeAt('router_demo', now + 5 * HOUR_MS, { latencyMs: 78, ordinal: 7 })] : []
+/** Samples that no plan expects: of a source that is in none, or too early. */
+function strangersAt(now: Instant, { sources }: Plan): readonly Sample[] {
+  return sources
+    .filter(({ id }) => partOf(id).role === 'router_demo')
+    .flatMap(({ id }) => {
+      if (now % (2 * HOUR_MS) === 0) {
+        const stranger = id.replace('router_demo', 'import_only')
+        return [probeAt(stranger, now - 12 * MINUTE_MS, { latencyMs: 90, ordinal: 3 })]
+      }
+      if (now % (11 * HOUR_MS) === 0) return [probeAt(id, now + 30 * MINUTE_MS, { latencyMs: 77, ordinal: 7 })]
+      return now % (13 * HOUR_MS) === 0 ? [probeAt(id, now + 5 * HOUR_MS, { latencyMs: 78, ordinal: 7 })] : []
+    })
 }
 
 /** Looks like chance and is none: a hash of source and time in whole numbers. */

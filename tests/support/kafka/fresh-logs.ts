@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type KafkaLogOptions, openKafkaLog } from '#lib/eventlog/kafka/kafka-log.ts'
-import type { EventLog } from '#lib/eventlog/port.ts'
+import type { OpenedLog } from '#lib/eventlog/open.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
 
 /** A log of a test's own on a cluster that others use too, with any number of connections. */
@@ -8,7 +8,7 @@ export interface FreshLog {
   /** Before the names of its topics and groups, with its dot. */
   readonly prefix: string
   /** Another connection, as another process would have it. */
-  open(more?: Partial<KafkaLogOptions>): Promise<EventLog>
+  open(more?: Partial<KafkaLogOptions>): Promise<OpenedLog>
   /** Closes all connections. */
   close(): Promise<void>
 }
@@ -16,7 +16,7 @@ export interface FreshLog {
 /** @param brokers `host:port` */
 export function freshLog(brokers: readonly string[], options: Partial<KafkaLogOptions> = {}): FreshLog {
   const prefix = `${randomUUID().slice(0, 8)}.`
-  const opened: EventLog[] = []
+  const opened: OpenedLog[] = []
   return {
     prefix,
     async open(more = {}) {
