@@ -1,6 +1,7 @@
 import { type Cause, compareCauses } from '#lib/cause.ts'
 import type { Gap, Rejected } from '#lib/facts.ts'
 import type { Instant } from '#lib/time.ts'
+import { type Due, DueQueue } from './due-queue.ts'
 import type { SlotWatch } from './gap.ts'
 import type { PlanInForce } from './plan-in-force.ts'
 import type { RecentTicks } from './recent-ticks.ts'
@@ -17,6 +18,12 @@ export interface Board {
   unplanned: UnplannedSample[]
   /** The newest gap told of each source, as a restart found it, until time has come to it. */
   readonly restoredGaps: Map<string, Gap>
+  /** Sources with samples that wait for the next tick, or that were refused since the last one. */
+  undecided: Set<SourceBoard>
+  /** When the slots of a source are to be settled, as `Now.closedThroughAt` counts time. */
+  readonly watches: DueQueue<SourceBoard>
+  /** The oldest input that any source needs; `undefined`: to be looked for. */
+  neededFrom: Cause | null | undefined
 }
 
 /** What the newest tick says. */
@@ -36,6 +43,15 @@ export interface Now {
   readonly openFromAt: Instant
   /** Samples scheduled from here on are more than one window ahead of time. */
   readonly tooEarlyFromAt: Instant
+}
+
+/** What a tick has moved time from and to. */
+export interface Passage {
+  /** `null`: it is the first tick. */
+  readonly before: Now | null
+  readonly now: Now
+  /** The windows that end on the way, in order. */
+  readonly ended: readonly Span[]
 }
 
 export interface UnplannedSample {
@@ -79,7 +95,7 @@ export interface RetiredWindow {
 /** One for all, so that the usual case costs no look into memory. */
 const NONE_RETIRED: readonly RetiredWindow[] = []
 
-export class SourceBoard {
+export class SourceBoard implements Due {
   readonly source: string
   /** Usually one or two. */
   open: OpenWindow[] = []
@@ -92,6 +108,8 @@ export class SourceBoard {
   plannedSinceAt: Instant | null = null
   /** `null`: not in the plan, or no rule says when silence is too long. */
   watch: SlotWatch | null = null
+  /** Of `watch`. */
+  dueAt: Instant = Number.POSITIVE_INFINITY
 
   constructor(source: string) {
     this.source = source
@@ -128,7 +146,15 @@ export class SourceBoard {
 }
 
 export function emptyBoard(): Board {
-  return { sources: new Map(), now: null, unplanned: [], restoredGaps: new Map() }
+  return {
+    sources: new Map(),
+    now: null,
+    unplanned: [],
+    restoredGaps: new Map(),
+    undecided: new Set(),
+    watches: new DueQueue(),
+    neededFrom: undefined,
+  }
 }
 
 export function sourceBoard(board: Board, source: string): SourceBoard {
@@ -151,10 +177,12 @@ export function oldestInputNeeded(board: Board): Cause | null {
 }
 
 /** The same, but for window lengths of earlier plans. */
-export function oldestTickNeeded({ sources }: Board, now: Now): Cause {
-  let oldest = now.restartFrom
-  for (const source of sources.values()) oldest = olderCause(oldest, source.neededFrom)
-  return oldest
+export function oldestTickNeeded(board: Board, now: Now): Cause {
+  if (board.neededFrom === undefined) {
+    board.neededFrom = null
+    for (const { neededFrom } of board.sources.values()) board.neededFrom = olderCause(board.neededFrom, neededFrom)
+  }
+  return olderCause(now.restartFrom, board.neededFrom)
 }
 
 /** Older of two, where `null` means "none". */

@@ -20,9 +20,9 @@ export function countSample(board: Board, source: string, sample: Sample, cause:
   const its = sourceBoard(board, source)
   const at = sample.scheduledAt
   if (its.tooEarly?.has(at, sample.ordinal)) return
-  if (at >= now.tooEarlyFromAt) refuseAsEarly(its, sample)
-  else if (at < now.openFromAt || its.isRetiredAt(at)) letWait(its, sample, now)
-  else if (windowFor(its, at, now, now.restartFrom).tally.add(sample)) its.watch?.fill(at)
+  if (at >= now.tooEarlyFromAt) refuseAsEarly(board, its, sample)
+  else if (at < now.openFromAt || its.isRetiredAt(at)) letWait(board, its, sample, now)
+  else if (windowFor(board, its, at, now.restartFrom).tally.add(sample)) its.watch?.fill(at)
 }
 
 /** The samples that came before the first tick are counted now that a plan says in which windows. */
@@ -32,31 +32,34 @@ export function countUnplanned(board: Board, now: Now): void {
   for (const { source, sample, cause } of unplanned) {
     const its = sourceBoard(board, source)
     if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) continue
-    if (sample.scheduledAt >= now.tooEarlyFromAt) refuseAsEarly(its, sample)
-    else windowFor(its, sample.scheduledAt, now, cause).tally.add(sample)
+    if (sample.scheduledAt >= now.tooEarlyFromAt) refuseAsEarly(board, its, sample)
+    else windowFor(board, its, sample.scheduledAt, cause).tally.add(sample)
   }
 }
 
-function windowFor(its: SourceBoard, at: Instant, { grid }: Now, neededFrom: Cause): OpenWindow {
+function windowFor(board: Board, its: SourceBoard, at: Instant, neededFrom: Cause): OpenWindow {
   const open = its.openWindowAt(at)
   if (open) return open
-  const span = grid.spanAt(at)
+  const span = board.now!.grid.spanAt(at)
   const window = { span, tally: new Tally(span.startAt), neededFrom }
   its.open.push(window)
+  board.neededFrom = undefined
   return window
 }
 
-function refuseAsEarly(its: SourceBoard, sample: Sample): void {
+function refuseAsEarly(board: Board, its: SourceBoard, sample: Sample): void {
   its.refuseForever(sample)
   its.refusals.push({ sample: copyOf(sample), reason: 'too_early' })
+  board.undecided.add(its)
 }
 
-function letWait(its: SourceBoard, sample: Sample, { grid, tickAt, plan }: Now): void {
+function letWait(board: Board, its: SourceBoard, sample: Sample, { grid, tickAt, plan }: Now): void {
   const span = grid.spanAt(sample.scheduledAt)
   let waiting = its.waiting.find((window) => window.span.startAt === span.startAt && window.span.endAt === span.endAt)
   if (!waiting) {
     waiting = { span, samples: [], ids: new SampleIds(span.startAt) }
     its.waiting.push(waiting)
+    board.undecided.add(its)
   }
   if (!waiting.ids.add(sample.scheduledAt, sample.ordinal)) return
   const tooLate = span.endAt < tickAt - plan.plan.latenessMs

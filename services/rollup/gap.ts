@@ -113,6 +113,16 @@ export class SlotWatch {
     return told
   }
 
+  /**
+   * Until slots that ended up to here are to be settled, `settle` would change nothing that is told or remembered: a slot
+   * is missing then at the earliest, or what the watch rests on can be forgotten. The next sample may move it on.
+   */
+  get dueAt(): Instant {
+    const isCalm = this.#row === null && this.#needs.length === 0 && this.#restored === undefined
+    const heardTo = isCalm ? this.#filled.endOfRange(this.#settled + 1) : undefined
+    return this.#startOf((heardTo ?? this.#settled) + 2)
+  }
+
   /** The oldest input that the watch rests on; `null`: what has been told says all. */
   get neededFrom(): Cause | null {
     let oldest: Cause | null = null

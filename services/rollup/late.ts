@@ -4,7 +4,7 @@ import { rejectedKey, windowName } from '#lib/keys.ts'
 import type { FoldOutput, Recall, StepContext } from '#lib/runtime/define-service.ts'
 import { MINUTE_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
-import type { Board, Now, Refusal, SourceBoard, WaitingSample, WaitingWindow } from './board.ts'
+import type { Board, Now, Passage, Refusal, SourceBoard, WaitingSample, WaitingWindow } from './board.ts'
 import { PlanInForce } from './plan-in-force.ts'
 import { type Sample, Tally } from './tally.ts'
 import { tell } from './window.ts'
@@ -13,9 +13,9 @@ import { tell } from './window.ts'
  * What must be recalled to decide on the samples that wait: the newest revision of each window, and whether a sample
  * has been refused before. Nothing of that was said before the window began; a minute allows for clocks.
  */
-export function recallsForWaiting({ sources }: Board): readonly Recall[] {
+export function recallsForWaiting({ undecided }: Board): readonly Recall[] {
   const recalls: Recall[] = []
-  for (const { source, waiting } of sources.values())
+  for (const { source, waiting } of undecided)
     for (const { span, samples } of waiting) {
       const notBefore = span.startAt - MINUTE_MS
       recalls.push({ topic: topics.window, name: windowName(source, span.startAt), notBefore })
@@ -32,23 +32,20 @@ export function plansOfRecalled(recalled: ReadonlyMap<string, unknown>): readonl
 }
 
 /**
- * Decides on every sample that waits: a copy is dropped, one that no window can take is refused, the others make one
- * revision of their window, or its first record when there is none.
+ * Decides on every sample of a source that waits: a copy is dropped, one that no window can take is refused, the others
+ * make one revision of their window, or its first record when there is none.
  */
-export function decideWaiting(board: Board, before: Now | null, now: Now, context: StepContext): readonly FoldOutput[] {
+export function decideWaiting(its: SourceBoard, { before, now }: Passage, context: StepContext): readonly FoldOutput[] {
+  if (before === null || its.waiting.length === 0) return []
   const said: FoldOutput[] = []
-  if (before === null) return said
-  for (const its of board.sources.values()) {
-    if (its.waiting.length === 0) continue
-    const { waiting } = its
-    its.waiting = []
-    for (const window of waiting) {
-      const { facts, accepted } = decideWindow(its, window, now, context)
-      said.push(...facts)
-      for (const { scheduledAt } of accepted) {
-        its.watch?.fill(scheduledAt)
-        its.watch?.need(scheduledAt, before.restartFrom)
-      }
+  const { waiting } = its
+  its.waiting = []
+  for (const window of waiting) {
+    const { facts, accepted } = decideWindow(its, window, now, context)
+    said.push(...facts)
+    for (const { scheduledAt } of accepted) {
+      its.watch?.fill(scheduledAt)
+      its.watch?.need(scheduledAt, before.restartFrom)
     }
   }
   return said
@@ -112,14 +109,12 @@ function planOf({ source, plan, startAt }: Window, now: Now, context: StepContex
   )
 }
 
-/** Says what was refused since the last tick. */
-export function tellRefusals(board: Board, now: Now): readonly FoldOutput[] {
-  const said: FoldOutput[] = []
-  for (const its of board.sources.values()) {
-    for (const refusal of its.refusals) said.push(tellRefusal(its.source, refusal, now))
-    if (its.refusals.length > 0) its.refusals = []
-  }
-  return said
+/** Says what of a source was refused since the last tick. */
+export function tellRefusals(its: SourceBoard, now: Now): readonly FoldOutput[] {
+  if (its.refusals.length === 0) return []
+  const { refusals } = its
+  its.refusals = []
+  return refusals.map((refusal) => tellRefusal(its.source, refusal, now))
 }
 
 function tellRefusal(source: string, { sample, reason }: Pick<Refusal, 'sample' | 'reason'>, now: Now): FoldOutput {

@@ -6,7 +6,15 @@ import type { PlannedSource } from '#lib/plan.ts'
 import type { FoldOutput, StepContext } from '#lib/runtime/define-service.ts'
 import type { Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
-import { type Board, type Now, olderCause, oldestTickNeeded, sourceBoard } from './board.ts'
+import {
+  type Board,
+  type Now,
+  olderCause,
+  oldestTickNeeded,
+  type Passage,
+  type SourceBoard,
+  sourceBoard,
+} from './board.ts'
 import { countUnplanned } from './counting.ts'
 import { SlotWatch } from './gap.ts'
 import { decideWaiting, tellRefusals } from './late.ts'
@@ -21,22 +29,44 @@ export function movesTime({ now }: Board, { at }: Tick): boolean {
   return now === null || at > now.tickAt
 }
 
-/** Lets time pass to a tick that moves it, and says what follows. */
+/** Lets time pass to a tick that moves it, and says what follows: of the sources for which something follows. */
 export function passTime(board: Board, tick: Tick, cause: Cause, context: StepContext): readonly FoldOutput[] {
   const before = board.now
   const now = nextNow(board, tick, [...cause], context)
+  const passage = {
+    before,
+    now,
+    ended: before ? now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt) : [],
+  }
   board.now = now
   if (before === null) countUnplanned(board, now)
-  for (const { id } of now.plan.sources) sourceBoard(board, id).plannedSinceAt ??= now.tickAt
-  const said = [
-    ...closeWindows(board, before, now),
-    ...decideWaiting(board, before, now, context),
-    ...retireSources(board, before, now),
-    ...tellRefusals(board, now),
-    ...tellGaps(board, before, now),
-  ]
+  if (before?.plan !== now.plan)
+    for (const { id } of now.plan.sources) sourceBoard(board, id).plannedSinceAt ??= now.tickAt
+  const said: FoldOutput[] = []
+  for (const its of sourcesConcerned(board, passage)) {
+    const { neededFrom } = its
+    said.push(
+      ...closeWindows(its, passage),
+      ...decideWaiting(its, passage, context),
+      ...retire(its, passage),
+      ...tellRefusals(its, now),
+      ...tellGaps(board, its, passage),
+    )
+    if (its.retired.length > 0) its.retired = its.retired.filter(({ span }) => span.endAt > now.closedThroughAt)
+    if (its.isIdle && !now.plan.source(its.source)) board.sources.delete(its.source)
+    if (its.neededFrom !== neededFrom) board.neededFrom = undefined
+  }
   forget(board, now)
   return said
+}
+
+/** A new plan and the end of a window concern every source; else a tick changes little. */
+function sourcesConcerned(board: Board, { before, now, ended }: Passage): Iterable<SourceBoard> {
+  const { undecided, watches } = board
+  board.undecided = new Set()
+  if (before?.plan !== now.plan || ended.length > 0 || now.grid.isMixed) return board.sources.values()
+  for (const its of watches.take(now.closedThroughAt)) undecided.add(its)
+  return undecided
 }
 
 function nextNow(board: Board, tick: Tick, tickCause: Cause, { plan: read }: StepContext): Now {
@@ -72,89 +102,62 @@ function windowAfter(grid: WindowGrid, at: Instant): Span {
  * Closes the windows whose grace has passed. One without a sample is told too when its source was expected: in the plan
  * from before the window's end until now.
  */
-function closeWindows(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
+function closeWindows(its: SourceBoard, { now, ended }: Passage): readonly FoldOutput[] {
   const said: FoldOutput[] = []
-  const ended = before ? now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt) : []
-  if (before && ended.length === 0 && !now.grid.isMixed) return []
-  const close = (source: string, span: Span, tally: Tally): void => {
+  const { source, plannedSinceAt } = its
+  const close = (span: Span, tally: Tally): void => {
     said.push(
       ...tell({ source, span, tally, plan: now.plan, revision: 0, decidedAt: now.tickAt, late: false, retired: false }),
     )
   }
-  for (const its of board.sources.values()) {
-    const due = its.open.filter(({ span }) => span.endAt <= now.closedThroughAt)
-    if (due.length > 0) its.open = its.open.filter(({ span }) => span.endAt > now.closedThroughAt)
-    for (const { span, tally, neededFrom } of due) {
-      close(its.source, span, tally)
-      its.watch?.need(tally.ids.newestAt, neededFrom)
-    }
-    const { plannedSinceAt } = its
-    if (plannedSinceAt === null || !now.plan.source(its.source)) continue
-    for (const span of ended)
-      if (
-        span.endAt > plannedSinceAt &&
-        !due.some((window) => window.span.startAt === span.startAt) &&
-        !its.isRetiredAt(span.startAt)
-      )
-        close(its.source, span, new Tally(span.startAt))
+  const due = its.open.filter(({ span }) => span.endAt <= now.closedThroughAt)
+  if (due.length > 0) its.open = its.open.filter(({ span }) => span.endAt > now.closedThroughAt)
+  for (const { span, tally, neededFrom } of due) {
+    close(span, tally)
+    its.watch?.need(tally.ids.newestAt, neededFrom)
   }
+  if (plannedSinceAt === null || !now.plan.source(source)) return said
+  for (const span of ended)
+    if (
+      span.endAt > plannedSinceAt &&
+      !due.some((window) => window.span.startAt === span.startAt) &&
+      !its.isRetiredAt(span.startAt)
+    )
+      close(span, new Tally(span.startAt))
   return said
 }
 
 /** A source that this plan drops gets a last window, the one that is running, with what it holds so far. */
-function retireSources(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
-  if (before === null || before.plan === now.plan) return []
-  const said: FoldOutput[] = []
+function retire(its: SourceBoard, { before, now }: Passage): readonly FoldOutput[] {
+  const { source } = its
+  if (before === null || !before.plan.source(source) || now.plan.source(source)) return []
   const span = now.grid.spanAt(now.tickAt)
-  for (const { id } of before.plan.sources) {
-    if (now.plan.source(id)) continue
-    const its = sourceBoard(board, id)
-    its.plannedSinceAt = null
-    if (its.isRetiredAt(span.startAt)) continue
-    const tally = its.openWindowAt(span.startAt)?.tally ?? new Tally(span.startAt)
-    its.open = its.open.filter((window) => window.tally !== tally)
-    its.retired = [...its.retired, { span, neededFrom: before.restartFrom }]
-    said.push(
-      ...tell({
-        source: id,
-        span,
-        tally,
-        plan: now.plan,
-        revision: 0,
-        decidedAt: now.tickAt,
-        late: false,
-        retired: true,
-      }),
-    )
-  }
-  return said
+  its.plannedSinceAt = null
+  if (its.isRetiredAt(span.startAt)) return []
+  const tally = its.openWindowAt(span.startAt)?.tally ?? new Tally(span.startAt)
+  its.open = its.open.filter((window) => window.tally !== tally)
+  its.retired = [...its.retired, { span, neededFrom: before.restartFrom }]
+  return tell({ source, span, tally, plan: now.plan, revision: 0, decidedAt: now.tickAt, late: false, retired: true })
 }
 
-function tellGaps(board: Board, before: Now | null, now: Now): readonly FoldOutput[] {
-  const said: FoldOutput[] = []
+function tellGaps(board: Board, its: SourceBoard, { before, now }: Passage): readonly FoldOutput[] {
   const { plan, hash } = now.plan
-  for (const its of board.sources.values()) {
-    const source = now.plan.source(its.source)
-    const rule = now.plan.rule(its.source)
-    if (!source || !rule) {
-      its.watch = null
-      continue
-    }
-    if (!its.watch?.watches(source)) its.watch = beginWatch(board, source, before, now)
-    else if (before && before.plan !== now.plan) its.watch.changePlan(before.restartFrom)
-    for (const silence of its.watch.settle(now.closedThroughAt, plan.calendar, rule.noDataAfterSlots)) {
-      const value: Gap = {
-        type: 'gap',
-        source: source.id,
-        ...silence,
-        decidedAt: now.tickAt,
-        ruleId: rule.id,
-        plan: hash,
-      }
-      said.push({ topic: topics.window, key: gapKey(source.id, silence.slotAt), value })
-    }
+  const source = now.plan.source(its.source)
+  const rule = now.plan.rule(its.source)
+  if (!source || !rule) {
+    its.watch = null
+    board.watches.set(its, Number.POSITIVE_INFINITY)
+    return []
   }
-  return said
+  if (!its.watch?.watches(source)) its.watch = beginWatch(board, source, before, now)
+  else if (before && before.plan !== now.plan) its.watch.changePlan(before.restartFrom)
+  const silences = its.watch.settle(now.closedThroughAt, plan.calendar, rule.noDataAfterSlots)
+  board.watches.set(its, its.watch.dueAt)
+  return silences.map((silence) => {
+    const { id: ruleId } = rule
+    const value: Gap = { type: 'gap', source: source.id, ...silence, decidedAt: now.tickAt, ruleId, plan: hash }
+    return { topic: topics.window, key: gapKey(source.id, silence.slotAt), value }
+  })
 }
 
 /**
@@ -174,13 +177,8 @@ function beginWatch(board: Board, source: PlannedSource, before: Now | null, now
   return watch
 }
 
-function forget(board: Board, now: Now): void {
-  const { plan, grid, tickAt, closedThroughAt } = now
+function forget(board: Board, { plan, grid, tickAt, closedThroughAt }: Now): void {
   for (const [source, { decidedAt }] of board.restoredGaps) if (decidedAt <= tickAt) board.restoredGaps.delete(source)
-  for (const its of board.sources.values()) {
-    if (its.retired.length > 0) its.retired = its.retired.filter(({ span }) => span.endAt > closedThroughAt)
-    if (its.isIdle && !plan.source(its.source)) board.sources.delete(its.source)
-  }
   const tooLateThroughAt = Math.min(closedThroughAt, tickAt - plan.plan.latenessMs)
-  if (grid.isMixed) grid.forgetOlder(tooLateThroughAt, oldestTickNeeded(board, now))
+  if (grid.isMixed) grid.forgetOlder(tooLateThroughAt, oldestTickNeeded(board, board.now!))
 }
