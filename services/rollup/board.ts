@@ -12,6 +12,8 @@ import type { Span, WindowGrid } from './window-grid.ts'
 /** Everything rollup remembers of one partition. What is closed, told or refused stands in its own output instead. */
 export interface Board {
   readonly sources: Map<string, SourceBoard>
+  /** The same by the hint that comes with a sample; some may be out of date. */
+  hinted: SourceBoard[]
   /** `null` before the first tick: there is no time, and no plan that says how long a window is. */
   now: Now | null
   /** Samples that came before the first tick. */
@@ -19,7 +21,7 @@ export interface Board {
   /** The newest gap told of each source, as a restart found it, until time has come to it. */
   readonly restoredGaps: Map<string, Gap>
   /** Sources with samples that wait for the next tick, or that were refused since the last one. */
-  undecided: Set<SourceBoard>
+  readonly undecided: Set<SourceBoard>
   /** When the slots of a source are to be settled, as `Now.closedThroughAt` counts time. */
   readonly watches: DueQueue<SourceBoard>
   /** The oldest input that any source needs; `undefined`: to be looked for. */
@@ -115,8 +117,9 @@ export class SourceBoard implements Due {
     this.source = source
   }
 
-  openWindowAt(at: Instant): OpenWindow | undefined {
-    for (const window of this.open) if (at >= window.span.startAt && at < window.span.endAt) return window
+  openWindowOf({ scheduledAt }: Pick<Sample, 'scheduledAt'>): OpenWindow | undefined {
+    for (const window of this.open)
+      if (scheduledAt >= window.span.startAt && scheduledAt < window.span.endAt) return window
     return undefined
   }
 
@@ -148,6 +151,7 @@ export class SourceBoard implements Due {
 export function emptyBoard(): Board {
   return {
     sources: new Map(),
+    hinted: [],
     now: null,
     unplanned: [],
     restoredGaps: new Map(),
@@ -164,6 +168,20 @@ export function sourceBoard(board: Board, source: string): SourceBoard {
     board.sources.set(source, found)
   }
   return found
+}
+
+/** Without a look-up by text when the source had this hint before. */
+export function hintedSourceBoard(board: Board, source: string, hint: number): SourceBoard {
+  const hinted = board.hinted[hint]
+  if (hinted?.source === source) return hinted
+  const found = sourceBoard(board, source)
+  board.hinted[hint] = found
+  return found
+}
+
+export function forgetSource(board: Board, source: string): void {
+  board.sources.delete(source)
+  board.hinted = []
 }
 
 /**

@@ -1,3 +1,6 @@
+/** Seven bits each; the last holds six of 48 and the sign. */
+const LONG_BYTES = 7
+
 /**
  * Reads the zigzag numbers of Kafka's records and of Avro, as `ByteCursor` of `lib/eventlog/varint.ts` does, for a loop
  * that reads millions: it checks nothing. Numbers of a usual size are right; after another one, or one that the end of
@@ -30,6 +33,14 @@ export class ByteReader {
     }
     if (byte >= 0x80) this.isOdd = true
     return (zigzag >>> 1) ^ -(zigzag & 1)
+  }
+
+  /** Passes over what `long` would read. */
+  skipLong(): void {
+    const { bytes } = this
+    const lastAt = this.at + LONG_BYTES - 1
+    while (bytes[this.at]! >= 0x80 && this.at < lastAt) this.at++
+    if (bytes[this.at++]! >= 0x80) this.isOdd = true
   }
 
   /** Below 2^48: every instant of the next thousands of years. */

@@ -1,28 +1,35 @@
 import type { Cause } from '#lib/cause.ts'
 import type { Instant } from '#lib/time.ts'
-import { type Board, type Now, type OpenWindow, type SourceBoard, sourceBoard } from './board.ts'
+import { type Board, hintedSourceBoard, type Now, type OpenWindow, type SourceBoard, sourceBoard } from './board.ts'
 import { SampleIds } from './sample-ids.ts'
+import type { SampleInput } from './sample-input.ts'
 import { type Sample, Tally } from './tally.ts'
 
 /**
  * Takes a sample in: it is counted in its open window, or waits for the next tick when its window is closed, or is
  * refused when it lies more than one window ahead. An id that was seen before is dropped first.
  *
- * @param sample may change after the call
- * @param cause of the sample; may change after the call
+ * Input and sample may change after the call.
  */
-export function countSample(board: Board, source: string, sample: Sample, cause: Cause): void {
+export function countSample(board: Board, { key, cause, hint }: SampleInput, sample: Sample): void {
   const { now } = board
   if (now === null) {
-    board.unplanned.push({ source, sample: copyOf(sample), cause: [...cause] })
+    board.unplanned.push({ source: key, sample: copyOf(sample), cause: [...cause] })
     return
   }
-  const its = sourceBoard(board, source)
+  const its = hintedSourceBoard(board, key, hint)
+  if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) return
+  const window = its.openWindowOf(sample) ?? admit(board, its, sample, now)
+  if (window?.tally.add(sample)) its.watch?.fill(sample)
+}
+
+/** @returns the new window of a sample that is neither too early nor late */
+function admit(board: Board, its: SourceBoard, sample: Sample, now: Now): OpenWindow | undefined {
   const at = sample.scheduledAt
-  if (its.tooEarly?.has(at, sample.ordinal)) return
   if (at >= now.tooEarlyFromAt) refuseAsEarly(board, its, sample)
   else if (at < now.openFromAt || its.isRetiredAt(at)) letWait(board, its, sample, now)
-  else if (windowFor(board, its, at, now.restartFrom).tally.add(sample)) its.watch?.fill(at)
+  else return openWindow(board, its, at, now.restartFrom)
+  return undefined
 }
 
 /** The samples that came before the first tick are counted now that a plan says in which windows. */
@@ -33,13 +40,11 @@ export function countUnplanned(board: Board, now: Now): void {
     const its = sourceBoard(board, source)
     if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) continue
     if (sample.scheduledAt >= now.tooEarlyFromAt) refuseAsEarly(board, its, sample)
-    else windowFor(board, its, sample.scheduledAt, cause).tally.add(sample)
+    else (its.openWindowOf(sample) ?? openWindow(board, its, sample.scheduledAt, cause)).tally.add(sample)
   }
 }
 
-function windowFor(board: Board, its: SourceBoard, at: Instant, neededFrom: Cause): OpenWindow {
-  const open = its.openWindowAt(at)
-  if (open) return open
+function openWindow(board: Board, its: SourceBoard, at: Instant, neededFrom: Cause): OpenWindow {
   const span = board.now!.grid.spanAt(at)
   const window = { span, tally: new Tally(span.startAt), neededFrom }
   its.open.push(window)

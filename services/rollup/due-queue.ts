@@ -6,6 +6,8 @@ export interface Due {
   dueAt: Instant
 }
 
+const NOTHING: readonly never[] = []
+
 /**
  * Whose time comes first: a binary heap. Each item has one time; an entry that is not its item's time any more stays where
  * it is until it comes up, and counts for nothing.
@@ -29,6 +31,7 @@ export class DueQueue<Item extends Due> {
 
   /** Takes out the items whose time is at or before `throughAt`. */
   take(throughAt: Instant): readonly Item[] {
+    if (this.#times.length === 0 || this.#times[0]! > throughAt) return NOTHING
     const taken: Item[] = []
     while (this.#times.length > 0 && this.#times[0]! <= throughAt) {
       const [at, item] = [this.#times[0]!, this.#items[0]!]

@@ -1,6 +1,6 @@
 import { isInSession } from '#lib/calendar.ts'
 import { type Cause, compareCauses } from '#lib/cause.ts'
-import type { Gap } from '#lib/facts.ts'
+import type { Gap, Probe } from '#lib/facts.ts'
 import type { CalendarPlan, PlannedSource } from '#lib/plan.ts'
 import type { Instant, Milliseconds } from '#lib/time.ts'
 import { SlotRanges } from './slot-ranges.ts'
@@ -73,7 +73,7 @@ export class SlotWatch {
   }
 
   /** A sample counts for the slot that it was scheduled in. */
-  fill(scheduledAt: Instant): void {
+  fill({ scheduledAt }: Pick<Probe, 'scheduledAt'>): void {
     const slot = this.#slotOf(scheduledAt)
     if (slot > this.#settled) this.#filled.add(slot)
   }

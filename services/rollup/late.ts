@@ -43,9 +43,9 @@ export function decideWaiting(its: SourceBoard, { before, now }: Passage, contex
   for (const window of waiting) {
     const { facts, accepted } = decideWindow(its, window, now, context)
     said.push(...facts)
-    for (const { scheduledAt } of accepted) {
-      its.watch?.fill(scheduledAt)
-      its.watch?.need(scheduledAt, before.restartFrom)
+    for (const sample of accepted) {
+      its.watch?.fill(sample)
+      its.watch?.need(sample.scheduledAt, before.restartFrom)
     }
   }
   return said

@@ -8,6 +8,7 @@ import type { Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import {
   type Board,
+  forgetSource,
   type Now,
   olderCause,
   oldestTickNeeded,
@@ -24,6 +25,8 @@ import { Tally } from './tally.ts'
 import { tell } from './window.ts'
 import { type Span, WindowGrid } from './window-grid.ts'
 
+const NO_SPANS: readonly Span[] = []
+
 /** Only a later tick moves time. */
 export function movesTime({ now }: Board, { at }: Tick): boolean {
   return now === null || at > now.tickAt
@@ -33,11 +36,7 @@ export function movesTime({ now }: Board, { at }: Tick): boolean {
 export function passTime(board: Board, tick: Tick, cause: Cause, context: StepContext): readonly FoldOutput[] {
   const before = board.now
   const now = nextNow(board, tick, [...cause], context)
-  const passage = {
-    before,
-    now,
-    ended: before ? now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt) : [],
-  }
+  const passage = { before, now, ended: windowsEnded(before, now) }
   board.now = now
   if (before === null) countUnplanned(board, now)
   if (before?.plan !== now.plan)
@@ -53,20 +52,30 @@ export function passTime(board: Board, tick: Tick, cause: Cause, context: StepCo
       ...tellGaps(board, its, passage),
     )
     if (its.retired.length > 0) its.retired = its.retired.filter(({ span }) => span.endAt > now.closedThroughAt)
-    if (its.isIdle && !now.plan.source(its.source)) board.sources.delete(its.source)
+    if (its.isIdle && !now.plan.source(its.source)) forgetSource(board, its.source)
     if (its.neededFrom !== neededFrom) board.neededFrom = undefined
   }
   forget(board, now)
   return said
 }
 
+function windowsEnded(before: Now | null, now: Now): readonly Span[] {
+  if (before === null || before.openFromAt === now.openFromAt) return NO_SPANS
+  return now.grid.spansEnding(before.closedThroughAt, now.closedThroughAt)
+}
+
 /** A new plan and the end of a window concern every source; else a tick changes little. */
 function sourcesConcerned(board: Board, { before, now, ended }: Passage): Iterable<SourceBoard> {
-  const { undecided, watches } = board
-  board.undecided = new Set()
-  if (before?.plan !== now.plan || ended.length > 0 || now.grid.isMixed) return board.sources.values()
-  for (const its of watches.take(now.closedThroughAt)) undecided.add(its)
-  return undecided
+  const { sources, undecided, watches } = board
+  if (before?.plan !== now.plan || ended.length > 0 || now.grid.isMixed) {
+    undecided.clear()
+    return sources.values()
+  }
+  const due = watches.take(now.closedThroughAt)
+  if (undecided.size === 0) return due
+  const concerned = new Set([...undecided, ...due])
+  undecided.clear()
+  return concerned
 }
 
 function nextNow(board: Board, tick: Tick, tickCause: Cause, { plan: read }: StepContext): Now {
@@ -134,7 +143,7 @@ function retire(its: SourceBoard, { before, now }: Passage): readonly FoldOutput
   const span = now.grid.spanAt(now.tickAt)
   its.plannedSinceAt = null
   if (its.isRetiredAt(span.startAt)) return []
-  const tally = its.openWindowAt(span.startAt)?.tally ?? new Tally(span.startAt)
+  const tally = its.openWindowOf({ scheduledAt: span.startAt })?.tally ?? new Tally(span.startAt)
   its.open = its.open.filter((window) => window.tally !== tally)
   its.retired = [...its.retired, { span, neededFrom: before.restartFrom }]
   return tell({ source, span, tally, plan: now.plan, revision: 0, decidedAt: now.tickAt, late: false, retired: true })
@@ -173,12 +182,13 @@ function beginWatch(board: Board, source: PlannedSource, before: Now | null, now
   )
   const from = { tickAt: now.tickAt, settledThroughAt: now.closedThroughAt, cause }
   const watch = new SlotWatch(source, from, board.restoredGaps.get(source.id))
-  for (const { tally } of its.open) for (const at of tally.ids.instants()) watch.fill(at)
+  for (const { tally } of its.open) for (const scheduledAt of tally.ids.instants()) watch.fill({ scheduledAt })
   return watch
 }
 
 function forget(board: Board, { plan, grid, tickAt, closedThroughAt }: Now): void {
-  for (const [source, { decidedAt }] of board.restoredGaps) if (decidedAt <= tickAt) board.restoredGaps.delete(source)
+  if (board.restoredGaps.size > 0)
+    for (const [source, { decidedAt }] of board.restoredGaps) if (decidedAt <= tickAt) board.restoredGaps.delete(source)
   const tooLateThroughAt = Math.min(closedThroughAt, tickAt - plan.plan.latenessMs)
   if (grid.isMixed) grid.forgetOlder(tooLateThroughAt, oldestTickNeeded(board, board.now!))
 }

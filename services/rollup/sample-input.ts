@@ -8,7 +8,10 @@ import { faultOf } from './sample-limits.ts'
 import type { Sample } from './tally.ts'
 
 /** A record of `obs.sample.v1` as rollup sees it; what it does not count with may be missing. */
-export type SampleInput = FoldInput<Sample | Tick>
+export interface SampleInput extends FoldInput<Sample | Tick> {
+  /** A small number, usually the same for the same source, and another for another. */
+  readonly hint: number
+}
 
 type Decoder = Pick<TopicCodec<SampleFact>, 'decode'>
 
@@ -29,7 +32,7 @@ export function* readByCodec(
     const fact = decode(record, codec)
     const fault = typeof fact === 'string' ? fact : faultOf(key, fact)
     if (fault !== undefined) bad(record, fault)
-    else yield { offset: record.offset, cause: [record.offset], key, value: fact as SampleFact }
+    else yield { offset: record.offset, cause: [record.offset], key, value: fact as SampleFact, hint: 0 }
   }
   return undefined
 }

@@ -4,8 +4,9 @@ import type { RecordBatch } from '#lib/eventlog/record-batch.ts'
 import type { Outcome, SampleFact } from '#lib/facts.ts'
 import type { InputReader, ReportBad } from '#lib/runtime/define-service.ts'
 import { ByteReader } from './byte-reader.ts'
+import { HASH_BYTES, PlanHashes } from './plan-hashes.ts'
 import { readByCodec, type SampleInput } from './sample-input.ts'
-import { isCount, isInstant, isPlanHash } from './sample-limits.ts'
+import { isCount, isInstant } from './sample-limits.ts'
 import { SourceNames } from './source-names.ts'
 
 type SampleCodec = Pick<TopicCodec<SampleFact>, 'schemaId' | 'decode'>
@@ -19,7 +20,8 @@ type SampleCodec = Pick<TopicCodec<SampleFact>, 'schemaId' | 'decode'>
  */
 export function sampleReader(codec: SampleCodec): InputReader<SampleInput> {
   const names = new SourceNames()
-  return (batch, from, bad) => ({ [Symbol.iterator]: () => new BatchReader({ batch, from, bad, codec, names }) })
+  const plans = new PlanHashes()
+  return (batch, from, bad) => ({ [Symbol.iterator]: () => new BatchReader({ batch, from, bad, codec, names, plans }) })
 }
 
 const OUTCOMES: readonly Outcome[] = ['ok', 'timeout', 'error', 'skipped']
@@ -28,7 +30,6 @@ const WIRE_HEADER_BYTES = 5
 const PROBE = 0
 const TICK = 1
 const NULL = 0
-const HASH_BYTES = 64
 
 type Mutable<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] }
 
@@ -37,6 +38,7 @@ class BatchReader implements Iterator<SampleInput, undefined> {
   readonly #bad: ReportBad
   readonly #codec: SampleCodec
   readonly #names: SourceNames
+  readonly #plans: PlanHashes
   readonly #reader: ByteReader
   readonly #from: Offset
   #left: number
@@ -53,7 +55,7 @@ class BatchReader implements Iterator<SampleInput, undefined> {
   }
   readonly #tick = { type: 'tick' as const, at: 0, plan: '' }
   readonly #cause: [number] = [0]
-  readonly #input: Mutable<SampleInput> = { offset: 0, cause: this.#cause, key: '', value: this.#probe }
+  readonly #input: Mutable<SampleInput> = { offset: 0, cause: this.#cause, key: '', value: this.#probe, hint: 0 }
   readonly #result: IteratorYieldResult<SampleInput> = { done: false, value: this.#input }
 
   constructor(parts: {
@@ -62,12 +64,14 @@ class BatchReader implements Iterator<SampleInput, undefined> {
     readonly bad: ReportBad
     readonly codec: SampleCodec
     readonly names: SourceNames
+    readonly plans: PlanHashes
   }) {
     this.#batch = parts.batch
     this.#from = parts.from
     this.#bad = parts.bad
     this.#codec = parts.codec
     this.#names = parts.names
+    this.#plans = parts.plans
     this.#reader = new ByteReader(parts.batch.payload())
     this.#left = parts.batch.recordCount
     this.#nextOffset = parts.batch.baseOffset
@@ -97,7 +101,7 @@ class BatchReader implements Iterator<SampleInput, undefined> {
     const length = reader.int()
     const end = reader.at + length
     reader.at++ // attributes
-    reader.long() // timestamp
+    reader.skipLong() // timestamp
     const offset = this.#batch.baseOffset + reader.int()
     const keyBytes = reader.int()
     const keyAt = reader.at
@@ -120,14 +124,16 @@ class BatchReader implements Iterator<SampleInput, undefined> {
   #readProbe(keyAt: number, keyBytes: number): boolean {
     const reader = this.#reader
     const probe = this.#probe
-    const source = keyBytes > 0 ? this.#names.idOf(reader.bytes, keyAt, keyBytes) : null
+    if (keyBytes <= 0) return false
+    const name = this.#names.numberOf(reader.bytes, keyAt, keyBytes)
+    const source = this.#names.idOf(name)
     const outcome = OUTCOMES[reader.int()]
     if (source === null || outcome === undefined) return false
     const scheduledAt = reader.long()
     const ordinal = reader.int()
     const latencyKind = reader.int()
     const latencyMs = latencyKind === NULL ? null : reader.int()
-    reader.long() // measured_at
+    reader.skipLong() // measured_at
     if (!isInstant(scheduledAt) || !isCount(ordinal) || latencyKind >>> 1 !== 0) return false
     if (latencyMs === null ? outcome === 'ok' || outcome === 'timeout' : !isCount(latencyMs)) return false
     probe.outcome = outcome
@@ -135,6 +141,7 @@ class BatchReader implements Iterator<SampleInput, undefined> {
     probe.ordinal = ordinal
     probe.latencyMs = latencyMs
     this.#input.key = source
+    this.#input.hint = name
     this.#input.value = probe
     return this.#skipLag() && this.#skipErrorCode()
   }
@@ -162,13 +169,14 @@ class BatchReader implements Iterator<SampleInput, undefined> {
     const reader = this.#reader
     const at = reader.long()
     if (reader.int() !== HASH_BYTES || !isInstant(at)) return false
-    const plan = Buffer.from(reader.bytes.buffer, reader.bytes.byteOffset + reader.at, HASH_BYTES).toString('latin1')
+    const plan = this.#plans.hashAt(reader.bytes, reader.at)
     reader.at += HASH_BYTES
+    if (plan === null) return false
     this.#tick.at = at
     this.#tick.plan = plan
     this.#input.key = ''
     this.#input.value = this.#tick
-    return isPlanHash(plan)
+    return true
   }
 }
 

@@ -18,9 +18,10 @@ export const rollup = defineService<Board, SampleInput>({
   produces: [topics.window, topics.breach],
   initial: emptyBoard,
   /** Samples are counted; only a tick moves time, closes windows and tells of gaps and refusals. */
-  step(board, { key, value, cause }, context) {
-    if (value.type === 'tick') return movesTime(board, value) ? passTime(board, value, cause, context) : NOTHING
-    countSample(board, key, value, cause)
+  step(board, input, context) {
+    const { value } = input
+    if (value.type === 'tick') return movesTime(board, value) ? passTime(board, value, input.cause, context) : NOTHING
+    countSample(board, input, value)
     return NOTHING
   },
   mark: oldestInputNeeded,

@@ -11,93 +11,95 @@ const FIRST_BYTES = 16_384
  * A hash table in columns: what a look-up compares lies side by side in memory.
  */
 export class SourceNames {
+  /** By place: hash and number of a name; a number of 0: the place is free. */
   #hashes = new Int32Array(0)
-  /** Where in `#bytes` a name begins, and how long it is; 0: the place is free. */
-  #starts = new Int32Array(0)
-  #lengths = new Int32Array(0)
-  /** `null`: these bytes are no source id. */
-  #ids: (string | null)[] = []
+  #numbers = new Int32Array(0)
+  /** By number, from 1: where in `#bytes` a name ends; it begins where the one before ends. */
+  #ends: number[] = [0]
+  /** By number; `null`: these bytes are no source id. */
+  #ids: (string | null)[] = [null]
   #bytes = new Uint8Array(FIRST_BYTES)
-  #used = 0
-  #count = 0
 
   constructor() {
     this.#allocate(FIRST_PLACES)
   }
 
-  /** The source that a record key of at least one byte names; `null` when it is no source id. */
-  idOf(bytes: Uint8Array, start: number, length: number): string | null {
+  /** The number of a record key: from 1, one more for each new one. Once in 65,536 names all get new numbers. */
+  numberOf(bytes: Uint8Array, start: number, length: number): number {
     let hash = length
     for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
     const mask = this.#hashes.length - 1
-    for (let place = placeOf(hash) & mask; ; place = (place + 1) & mask) {
-      if (this.#lengths[place] === 0) return this.#learn(hash, bytes.subarray(start, start + length))
-      if (this.#hashes[place] === hash && this.#isAt(place, bytes, start, length)) return this.#ids[place]!
+    for (let place = firstPlaceOf(hash) & mask; ; place = (place + 1) & mask) {
+      const number = this.#numbers[place]!
+      if (number === 0) return this.#learn(hash, bytes.subarray(start, start + length))
+      if (this.#hashes[place] === hash && this.#isName(number, bytes, start, length)) return number
     }
   }
 
-  #isAt(place: number, bytes: Uint8Array, start: number, length: number): boolean {
-    if (this.#lengths[place] !== length) return false
+  /** The source that the key with this number names; `null` when it is no source id. */
+  idOf(number: number): string | null {
+    return this.#ids[number]!
+  }
+
+  #isName(number: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const from = this.#ends[number - 1]!
+    if (this.#ends[number]! - from !== length) return false
     const known = this.#bytes
-    for (let i = 0, at = this.#starts[place]!; i < length; i++, at++) if (known[at] !== bytes[start + i]) return false
+    for (let i = 0; i < length; i++) if (known[from + i] !== bytes[start + i]) return false
     return true
   }
 
-  #learn(hash: number, name: Uint8Array): string | null {
+  #learn(hash: number, name: Uint8Array): number {
+    if (this.#ids.length > MOST_NAMES) this.#forget()
+    if (this.#ids.length * 2 >= this.#hashes.length) this.#grow()
     const text = Buffer.from(name).toString('utf8')
-    const id = isId(text) ? text : null
-    if (this.#count === MOST_NAMES) this.#forget()
-    if (this.#count * 2 >= this.#hashes.length) this.#grow()
-    this.#put(hash, this.#keep(name), name.length, id)
-    return id
+    const number = this.#ids.push(isId(text) ? text : null) - 1
+    this.#keep(name)
+    this.#put(hash, number)
+    return number
   }
 
-  #keep(name: Uint8Array): number {
-    if (this.#used + name.length > this.#bytes.length) {
-      const longer = new Uint8Array((this.#used + name.length) * 2)
+  #keep(name: Uint8Array): void {
+    const start = this.#ends.at(-1)!
+    const end = start + name.length
+    if (end > this.#bytes.length) {
+      const longer = new Uint8Array(end * 2)
       longer.set(this.#bytes)
       this.#bytes = longer
     }
-    const start = this.#used
     this.#bytes.set(name, start)
-    this.#used += name.length
-    return start
+    this.#ends.push(end)
   }
 
-  #put(hash: number, start: number, length: number, id: string | null): void {
+  #put(hash: number, number: number): void {
     const mask = this.#hashes.length - 1
-    let place = placeOf(hash) & mask
-    while (this.#lengths[place] !== 0) place = (place + 1) & mask
+    let place = firstPlaceOf(hash) & mask
+    while (this.#numbers[place] !== 0) place = (place + 1) & mask
     this.#hashes[place] = hash
-    this.#starts[place] = start
-    this.#lengths[place] = length
-    this.#ids[place] = id
-    this.#count++
+    this.#numbers[place] = number
   }
 
   #grow(): void {
-    const [hashes, starts, lengths, ids] = [this.#hashes, this.#starts, this.#lengths, this.#ids]
+    const [hashes, numbers] = [this.#hashes, this.#numbers]
     this.#allocate(hashes.length * 2)
-    lengths.forEach((length, i) => {
-      if (length > 0) this.#put(hashes[i]!, starts[i]!, length, ids[i]!)
+    numbers.forEach((number, i) => {
+      if (number > 0) this.#put(hashes[i]!, number)
     })
   }
 
   #forget(): void {
-    this.#used = 0
+    this.#ends = [0]
+    this.#ids = [null]
     this.#allocate(FIRST_PLACES)
   }
 
   #allocate(places: number): void {
     this.#hashes = new Int32Array(places)
-    this.#starts = new Int32Array(places)
-    this.#lengths = new Int32Array(places)
-    this.#ids = new Array(places).fill(null)
-    this.#count = 0
+    this.#numbers = new Int32Array(places)
   }
 }
 
 /** The high bits of the hash are the better mixed ones. */
-function placeOf(hash: number): number {
+function firstPlaceOf(hash: number): number {
   return hash ^ (hash >>> 15)
 }

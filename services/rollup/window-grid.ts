@@ -7,6 +7,8 @@ export interface Span {
   readonly endAt: Instant
 }
 
+const RECENT_SPANS = 4
+
 /** A stretch of time with one window length. */
 interface Era {
   readonly fromAt: Instant
@@ -26,6 +28,8 @@ interface Era {
 export class WindowGrid {
   /** Ascending by `fromAt`; those that no late sample can reach are forgotten. */
   #eras: Era[]
+  /** Asked for last; the windows of a thousand sources then share one span, which stays at hand. */
+  #recent: Span[] = []
 
   constructor(lengthMs: Milliseconds) {
     this.#eras = [{ fromAt: Number.NEGATIVE_INFINITY, lengthMs, firstTick: null, restartFrom: null }]
@@ -37,6 +41,13 @@ export class WindowGrid {
   }
 
   spanAt(at: Instant): Span {
+    for (const span of this.#recent) if (at >= span.startAt && at < span.endAt) return span
+    const span = this.#cut(at)
+    this.#recent = [span, ...this.#recent.slice(0, RECENT_SPANS - 1)]
+    return span
+  }
+
+  #cut(at: Instant): Span {
     let i = this.#eras.length - 1
     while (i > 0 && this.#eras[i]!.fromAt > at) i--
     const { fromAt, lengthMs } = this.#eras[i]!
@@ -63,6 +74,7 @@ export class WindowGrid {
   ): void {
     this.#eras.at(-1)!.restartFrom = ticks.restartFrom
     this.#eras.push({ fromAt, lengthMs, firstTick: ticks.first, restartFrom: null })
+    this.#recent = []
   }
 
   /** Whether an older length is still remembered. */
@@ -82,6 +94,7 @@ export class WindowGrid {
     const evenFromAt = Math.ceil(newest.fromAt / newest.lengthMs) * newest.lengthMs
     if (evenFromAt > at || compareCauses(neededFrom, newest.firstTick!) < 0) return
     this.#eras = [{ fromAt: Number.NEGATIVE_INFINITY, lengthMs: newest.lengthMs, firstTick: null, restartFrom: null }]
+    this.#recent = []
   }
 
   /** The tick that tells the oldest length that is still needed; `null`: the newest tick does. */

@@ -3,7 +3,6 @@ import { planRecord } from '#lib/codec/plan-json.ts'
 import type { Gap, Outcome, Probe, Rejected, Tick, Window } from '#lib/facts.ts'
 import { factName } from '#lib/keys.ts'
 import type { Plan, PlannedSource, Rule } from '#lib/plan.ts'
-import type { FoldInput } from '#lib/runtime/define-service.ts'
 import { orderedOutputs } from '#lib/runtime/output-topic.ts'
 import { type Instant, MINUTE_MS, parseDuration, parseInstant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
@@ -133,7 +132,7 @@ export class Folding {
   readonly said: Said[] = []
   /** One object for all inputs, as the columnar reader hands out. */
   readonly #cause = [0]
-  readonly #input = { offset: 0, cause: this.#cause as Cause, key: '', value: {} as SampleInput['value'] }
+  readonly #input = { offset: 0, cause: this.#cause as Cause, key: '', value: {} as SampleInput['value'], hint: 0 }
 
   /** @param history what may be recalled; default: what this folding has said itself */
   constructor(log: readonly Entry[], history?: readonly Said[]) {
@@ -151,9 +150,10 @@ export class Folding {
     const input = this.#input
     input.offset = this.#cause[0] = offset
     input.key = entry.key
+    input.hint = offset % 3
     Object.assign(input, { value: { ...entry.value } })
     const recalled = new Map<string, unknown>()
-    for (const { name } of rollup.recalls!(this.board, input as FoldInput<never>)) {
+    for (const { name } of rollup.recalls!(this.board, input as SampleInput)) {
       const found = this.#newest(name, input.cause)
       if (found) recalled.set(name, found.value)
     }
