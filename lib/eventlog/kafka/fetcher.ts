@@ -1,4 +1,4 @@
-import { ObstreamError } from '#lib/errors.ts'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { Milliseconds } from '#lib/time.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import { kafkaError, unavailable } from './broker-errors.ts'
@@ -45,7 +45,10 @@ export class Fetcher {
    */
   async *batches(range: FetchRange, signal: AbortSignal): AsyncGenerator<RecordBatch, void> {
     const stream = new FetchStream(range)
+    const drop = (): void => void this.#streams.delete(stream)
     this.#streams.add(stream)
+    // Also for a reader that never comes back.
+    signal.addEventListener('abort', drop, { once: true })
     void this.#locate(stream)
     try {
       for (let batch = await stream.next(signal); batch; batch = await stream.next(signal)) {
@@ -53,7 +56,8 @@ export class Fetcher {
         yield batch
       }
     } finally {
-      this.#streams.delete(stream)
+      signal.removeEventListener('abort', drop)
+      drop()
     }
   }
 
@@ -141,7 +145,9 @@ export class Fetcher {
     stream.troubleSinceMs ??= now
     this.#cluster.forgetTopic(stream.topic)
     const sinceMs = now - stream.troubleSinceMs
-    const waits = mayPass(error) && sinceMs < PATIENCE_MS && this.#streams.has(stream)
+    // A topic that is read and gone may be one that is created anew just now.
+    const mayChange = mayPass(error) || isObstreamError(error, 'OBS_LOG_TOPIC_MISSING')
+    const waits = mayChange && sinceMs < PATIENCE_MS && this.#streams.has(stream)
     if (!waits) stream.fail(unavailable(`${stream.place} cannot be read`, error))
     else setTimeout(() => void this.#locate(stream), Math.min(FIRST_PAUSE_MS + sinceMs, LONGEST_PAUSE_MS))
   }
