@@ -91,8 +91,10 @@ export class GroupMember {
       try {
         const joined = await this.#orAbort(this.#askToJoin(), signal)
         this.#memberId = joined.memberId
+        const owned = await this.#sync(joined)
+        // Both at once: what is committed under this generation must be ours in it.
         this.#generation = joined.generationId
-        this.#own(await this.#sync(joined))
+        this.#own(owned)
         return
       } catch (error) {
         if (answerOf(error) === 'REBALANCE_IN_PROGRESS') continue
