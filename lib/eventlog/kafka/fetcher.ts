@@ -8,7 +8,7 @@ import { mayPass, PATIENCE_MS } from './patience.ts'
 import { type FetchedPartition, type FetchLimits, type FetchPlace, fetchRequest } from './requests.ts'
 
 /** How long a broker waits for records before it says that there are none. */
-const WAIT_MS = 200
+const WAIT_MS = 500
 /** The same while somebody is left out, who has enough for the moment or reads a partition that is asked for already. */
 const WAIT_BESIDE_OTHERS_MS = 20
 const MAX_BYTES = 16_777_216
