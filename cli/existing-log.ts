@@ -32,6 +32,9 @@ export async function openReadableLog(
   }
 }
 
+/** Where no configuration says how many partitions a log should have; nothing is created then. */
+const ANY_NUMBER = 1
+
 type Place = Pick<Config, 'log' | 'partitions' | 'kafka' | 'registry'>
 
 async function openPlace({ context, dataDir }: Session, { log, partitions, kafka }: Place): Promise<OpenedLog> {
@@ -40,13 +43,18 @@ async function openPlace({ context, dataDir }: Session, { log, partitions, kafka
 }
 
 /** `--log` needs no configuration, unless it names a cluster that one tells how to speak to. */
-function placeOf({ flags, context, dataDir, loadConfig }: Session): Place {
-  const { log, registry, config = DEFAULT_CONFIG_PATH } = flags
-  if (log === undefined || (log.startsWith('kafka:') && existsSync(resolve(dataDir, config))))
-    return loadConfig().config
+export function needsConfig({ flags, dataDir }: Session): boolean {
+  const { log, config = DEFAULT_CONFIG_PATH } = flags
+  return log === undefined || (log.startsWith('kafka:') && existsSync(resolve(dataDir, config)))
+}
+
+function placeOf(session: Session): Place {
+  if (needsConfig(session)) return session.loadConfig().config
+  const { flags, context } = session
+  const { log = '', registry } = flags
   return {
     log,
-    partitions: 1,
+    partitions: ANY_NUMBER,
     kafka: plainKafka,
     registry: registry === undefined ? null : plainRegistry(registry, context.env),
   }

@@ -5,7 +5,7 @@ import type { EventLog, TopicDifference } from '#lib/eventlog/port.ts'
 import { DAY_MS } from '#lib/time.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import { catalogue } from '#lib/topics.ts'
-import { openExistingLog } from './existing-log.ts'
+import { needsConfig, openExistingLog } from './existing-log.ts'
 import type { Program } from './program.ts'
 import { examples } from './program.ts'
 import type { Session } from './session.ts'
@@ -77,7 +77,10 @@ async function applyTopics(session: Session): Promise<ExitCode> {
 
 async function checkTopics(session: Session): Promise<ExitCode> {
   const log = await openExistingLog(session)
-  return closing(log, async () => reportDifferences(session, await log.topics.check(catalogue)))
+  /** Without a configuration nobody says how many partitions there should be. */
+  const isExpected = ({ setting, actual }: TopicDifference): boolean =>
+    needsConfig(session) || setting !== 'partitions' || actual === null
+  return closing(log, async () => reportDifferences(session, (await log.topics.check(catalogue)).filter(isExpected)))
 }
 
 function reportDifferences({ terminal }: Session, differences: readonly TopicDifference[]): ExitCode {

@@ -160,6 +160,10 @@ describe('topics', () => {
       expected: '3',
       actual: '1',
     })
+    const unconfigured = await runBin(['topics', 'check', '--log', `sqlite:${cwd}/log/obstream.db`], {
+      cwd: emptyFolder(),
+    })
+    expect(JSON.parse(unconfigured.stdout)).toEqual({ status: 'ok', differences: [] })
   })
 
   test('a log that obstream cannot use ends with 78', async () => {
