@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { choosePorts, startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
+import { startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
+import { freePorts } from '#tools/kafka/ports.ts'
 
 /** Kafka's numbers of requests. */
 export const PRODUCE = 0
@@ -25,13 +26,14 @@ export interface ProxiedBroker {
 }
 
 export async function startProxiedBroker(): Promise<ProxiedBroker> {
-  const [ports] = await choosePorts(1)
-  const line = new Line(ports!.client)
+  const [client, internal, controller] = await freePorts(3)
+  const ports = { client: client!, internal: internal!, controller: controller! }
+  const line = new Line(ports.client)
   const port = await line.listen(0)
   const folder = mkdtempSync(join(tmpdir(), 'obstream-kafka-'))
   const host = '127.0.0.1'
-  const settings = { 'advertised.listeners': `CLIENT://${host}:${port},INTERNAL://${host}:${ports!.internal}` }
-  const cluster = await startJvmCluster({ settings }, { folder, ports: [ports!] })
+  const settings = { 'advertised.listeners': `CLIENT://${host}:${port},INTERNAL://${host}:${ports.internal}` }
+  const cluster = await startJvmCluster({ settings }, { folder, ports: [ports] })
   return {
     bootstrap: [`${host}:${port}`],
     requests: (apiKey) => line.passed.get(apiKey) ?? 0,
