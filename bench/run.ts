@@ -4,10 +4,15 @@ import { describeLoad, describeMachine } from './machine.ts'
 import { writeSection } from './results.ts'
 
 /**
- * `npm run bench [-- log rollup alerter]`: measures the hot paths, each file in a process of its own, and writes its
+ * `npm run bench [-- log rollup alerter kafka]`: measures the hot paths, each file in a process of its own, and writes its
  * section of `bench/results.md`.
  */
-const TITLES: Readonly<Record<string, string>> = { log: 'The event log', rollup: 'Rollup', alerter: 'The alerter' }
+const TITLES: Readonly<Record<string, string>> = {
+  log: 'The event log',
+  rollup: 'Rollup',
+  alerter: 'The alerter',
+  kafka: 'Rollup on Kafka',
+}
 
 const named = process.argv.slice(2)
 for (const name of named.length > 0 ? named : Object.keys(TITLES)) {

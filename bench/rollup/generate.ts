@@ -69,7 +69,8 @@ function keyOf(source: string): Buffer {
   return key
 }
 
-function recordOf(step: Step, plan: string, codec: TopicCodec<SampleFact>): LogRecord {
+/** A step as a record of the log. @param plan sha256 of the plan in force */
+export function recordOf(step: Step, plan: string, codec: TopicCodec<SampleFact>): LogRecord {
   if (step.type === 'tick') return { key: keyOf(''), value: codec.encode({ type: 'tick', at: step.at, plan }) }
   const { source, scheduledAt, ordinal, outcome, latencyMs } = step.sample
   const errorCode = outcome === 'error' ? 'http_status_503' : null
