@@ -17,9 +17,10 @@ interface Hour {
 }
 
 const HOUR_MS = 3_600_000
+const PROBE = 'obstream.sample.v1.Probe'
 const [broker, topic, wanted] = process.argv.slice(2)
 const schema = JSON.parse(readFileSync(new URL('../../schemas/topics/sample.avsc', import.meta.url), 'utf8'))
-const type = avro.Type.forSchema(schema, { wrapUnions: 'never' })
+const type = avro.Type.forSchema(schema, { wrapUnions: 'auto' })
 const hours = new Map<string, Hour>()
 const kafka = new Kafka({ brokers: [broker!], clientId: 'peer', logLevel: logLevel.NOTHING })
 const consumer = kafka.consumer({
@@ -60,7 +61,8 @@ process.stdout.write(JSON.stringify(run))
 await consumer.disconnect()
 
 function take(source: string, value: Buffer): void {
-  const { fact } = type.fromBuffer(value.subarray(5))
+  const { fact: wrapped } = type.fromBuffer(value.subarray(5))
+  const fact = wrapped[PROBE]
   const name = `${source},${Math.floor(fact.scheduled_at / HOUR_MS)}`
   let hour = hours.get(name)
   if (!hour) {

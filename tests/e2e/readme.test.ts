@@ -4,22 +4,39 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { testNeeding } from '#tests/support/required.ts'
+import { javaMissing } from '#tools/kafka/libraries.ts'
+import { isFree } from '#tools/kafka/ports.ts'
 
 /** The README's shell blocks, run in order in a copy of the project, as a new user would type them. */
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(
-  ([, block]) => block!.trim().split('\n'),
+  ([, block]) => commandsOf(block!.trim().split('\n')),
 )
+
+/** What is exported holds for the rest of its block. */
+function commandsOf(lines: readonly string[]): readonly string[] {
+  const exports = lines.filter((line) => line.startsWith('export '))
+  return lines.filter((line) => !exports.includes(line)).map((line) => [...exports, line].join('; '))
+}
 
 /** What has been done to get here (`npm ci`), or is being done (`npm test`). */
 const UNDER_WAY = new Set(['npm ci', 'npm test'])
+
+/** Commands that go on beside those after them, in a terminal of their own. */
+const BESIDE = new Set(['npm run kafka:dev'])
 
 /** Commands that run until Ctrl-C, and the line after which a reader has seen what the README promised. */
 const UNTIL: Readonly<Record<string, { readonly line: RegExp; readonly withinMs: number }>> = {
   'npm start': { line: /ALERT .*RESOLVED router_demo/, withinMs: 150_000 },
   'npx obstream --data-dir desk up': { line: / sample /, withinMs: 60_000 },
+  'npm run kafka:dev': { line: /Ctrl-C stops both/, withinMs: 150_000 },
 }
+
+/** With the environment that is exported before, and without. */
+const untilOf = (command: string) => UNTIL[command.split('; ').at(-1)!]
+const besides: (() => Promise<unknown>)[] = []
 
 let project: string
 
@@ -34,21 +51,35 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'))
 })
 
-afterAll(() => rmSync(project, { recursive: true, force: true }))
+afterAll(async () => {
+  for (const stop of besides) await stop()
+  rmSync(project, { recursive: true, force: true })
+}, 60_000)
 
 test('is short enough to be read', () => {
   expect(readFileSync(join(root, 'README.md'), 'utf8').split('\n').length).toBeLessThan(200)
 })
 
-test.each(blocks.flat().filter((command) => !UNDER_WAY.has(command)))(
-  '%s',
-  async (command) => {
-    const until = UNTIL[command]
-    const { code, text } = await (until ? runUntil(command, until) : run(command))
-    expect({ command, code, text: code === 0 ? '' : text }).toEqual({ command, code: 0, text: '' })
-  },
-  180_000,
-)
+/** What the part about Kafka needs. */
+const kafkaMissing =
+  javaMissing() ?? ((await isFree(9092)) && (await isFree(8081)) ? undefined : 'port 9092 or 8081 is taken')
+
+for (const command of blocks.flat().filter((line) => !UNDER_WAY.has(line)))
+  testNeeding(
+    command.includes('kafka') ? kafkaMissing : undefined,
+    command,
+    async () => {
+      const { code, text } = await follow(command)
+      expect({ command, code, text: code === 0 ? '' : text }).toEqual({ command, code: 0, text: '' })
+    },
+    180_000,
+  )
+
+function follow(command: string): Promise<Ended> {
+  if (BESIDE.has(command)) return runBeside(command)
+  const until = untilOf(command)
+  return until ? runUntil(command, until) : run(command)
+}
 
 const STOPPED = /^stopped; the next start goes on here$/m
 
@@ -72,6 +103,23 @@ function start(command: string): {
 }
 
 const run = (command: string): Promise<Ended> => start(command).ended
+
+/** Starts it, waits for its line, and leaves it running until all is done. */
+async function runBeside(command: string): Promise<Ended> {
+  const { child, ended, text } = start(command)
+  const { line, withinMs } = untilOf(command)!
+  besides.push(() => {
+    process.kill(-child.pid!, 'SIGINT')
+    return ended
+  })
+  const deadline = AbortSignal.timeout(withinMs)
+  const isThere = await new Promise<boolean>((resolve) => {
+    child.stdout?.on('data', () => line.test(text()) && resolve(true))
+    deadline.addEventListener('abort', () => resolve(false))
+    void ended.then(() => resolve(false))
+  })
+  return { code: isThere ? 0 : -1, text: text() }
+}
 
 /**
  * Presses Ctrl-C once the line is there: a terminal sends it to the whole process group, so the shell and npm die of it
