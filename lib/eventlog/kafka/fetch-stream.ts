@@ -5,9 +5,6 @@ import type { RecordBatch } from '../record-batch.ts'
 import { fetchedBatches } from './fetched-batches.ts'
 import type { FetchedPartition } from './requests.ts'
 
-/** How much is fetched before anybody has asked for it. */
-const LOOKAHEAD_BYTES = 4_194_304
-
 /** What to read. */
 export interface FetchRange {
   readonly topic: string
@@ -49,9 +46,14 @@ export class FetchStream {
     return this.#nextOffset
   }
 
-  /** Whether a fetch should ask for more. */
-  get isHungry(): boolean {
-    return this.#failure === null && !this.#isWhole && this.#arrivedBytes < LOOKAHEAD_BYTES
+  /** What has come and was not taken yet. */
+  get heldBytes(): number {
+    return this.#arrivedBytes
+  }
+
+  /** Whether a fetch should ask for more. @param lookaheadBytes how much may wait for whoever reads */
+  isHungry(lookaheadBytes: number): boolean {
+    return this.#failure === null && !this.#isWhole && (this.#arrivedBytes === 0 || this.#arrivedBytes < lookaheadBytes)
   }
 
   /**

@@ -11,7 +11,10 @@ import { type FetchedPartition, type FetchLimits, type FetchPlace, fetchRequest 
 const WAIT_MS = 500
 /** The same while somebody is left out, who has enough for the moment or reads a partition that is asked for already. */
 const WAIT_BESIDE_OTHERS_MS = 20
-const MAX_BYTES = 16_777_216
+/** How much of a partition is fetched before anybody has asked for it, as long as all together hold no more than that. */
+const LOOKAHEAD_BYTES = 4_194_304
+const MOST_HELD_BYTES = 16_777_216
+const MAX_BYTES = 8_388_608
 const PARTITION_MAX_BYTES = 2_097_152
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 500
@@ -80,7 +83,9 @@ export class Fetcher {
   async #keepFetching(leader: number): Promise<void> {
     for (;;) {
       const led = [...this.#streams].filter((stream) => stream.leader === leader)
-      const hungry = led.filter(({ isHungry }) => isHungry)
+      const heldBytes = led.reduce((sum, stream) => sum + stream.heldBytes, 0)
+      const lookaheadBytes = heldBytes < MOST_HELD_BYTES ? LOOKAHEAD_BYTES : 0
+      const hungry = led.filter((stream) => stream.isHungry(lookaheadBytes))
       if (hungry.length === 0) return
       const served = oncePerPartition(hungry)
       await this.#fetchOnce(leader, served, served.length === led.length ? WAIT_MS : WAIT_BESIDE_OTHERS_MS)
