@@ -4,7 +4,7 @@ import { describeLoad, describeMachine } from './machine.ts'
 import { writeSection } from './results.ts'
 
 /**
- * `npm run bench [-- log rollup alerter kafka]`: measures the hot paths, each file in a process of its own, and writes its
+ * `npm run bench [-- log rollup alerter kafka kafka-latency]`: measures the hot paths, each file in a process of its own, and writes its
  * section of `bench/results.md`.
  */
 const TITLES: Readonly<Record<string, string>> = {
@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<string, string>> = {
   rollup: 'Rollup',
   alerter: 'The alerter',
   kafka: 'Rollup on Kafka',
+  'kafka-latency': 'From tick to alert on Kafka',
 }
 
 const named = process.argv.slice(2)
