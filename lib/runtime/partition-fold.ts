@@ -200,9 +200,12 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     return recalled
   }
 
-  /** Numbers the outputs of one input and keeps those that are not in the log yet. */
   #say(input: Input, batch: RecordBatch, said: readonly FoldOutput[]): void {
-    if (said.length === 0 || this.#isSilent(input.cause)) return
+    if (said.length > 0 && !this.#isSilent(input.cause)) this.#keep(input, batch, said)
+  }
+
+  /** Numbers the outputs of one input and keeps those that are not in the log yet. */
+  #keep(input: Input, batch: RecordBatch, said: readonly FoldOutput[]): void {
     const direct = { offset: input.offset, crc: contentCrc(this.#cursor.contentAt(batch, input.offset)) }
     orderedOutputs(said).forEach((output, index) => {
       const cause = [...input.cause, index]
