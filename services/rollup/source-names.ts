@@ -19,6 +19,9 @@ export class SourceNames {
   /** By number; `null`: these bytes are no source id. */
   #ids: (string | null)[] = [null]
   #bytes = new Uint8Array(FIRST_BYTES)
+  /** By number: the number that came after it the last time. Sources mostly take turns, so it is a good guess. */
+  #following: number[] = [0]
+  #last = 0
 
   constructor() {
     this.#allocate(FIRST_PLACES)
@@ -26,6 +29,14 @@ export class SourceNames {
 
   /** The number of a record key: from 1, one more for each new one. Once in 65,536 names all get new numbers. */
   numberOf(bytes: Uint8Array, start: number, length: number): number {
+    const guess = this.#following[this.#last]!
+    const number = guess > 0 && this.#isName(guess, bytes, start, length) ? guess : this.#find(bytes, start, length)
+    this.#following[this.#last] = number
+    this.#last = number
+    return number
+  }
+
+  #find(bytes: Uint8Array, start: number, length: number): number {
     let hash = length
     for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
     const mask = this.#hashes.length - 1
@@ -54,6 +65,7 @@ export class SourceNames {
     if (this.#ids.length * 2 >= this.#hashes.length) this.#grow()
     const text = Buffer.from(name).toString('utf8')
     const number = this.#ids.push(isId(text) ? text : null) - 1
+    this.#following.push(0)
     this.#keep(name)
     this.#put(hash, number)
     return number
@@ -90,6 +102,8 @@ export class SourceNames {
   #forget(): void {
     this.#ends = [0]
     this.#ids = [null]
+    this.#following = [0]
+    this.#last = 0
     this.#allocate(FIRST_PLACES)
   }
 
