@@ -3,23 +3,27 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import { freshTopics, read, record, recordsOf } from '#tests/contract/eventlog-fixture.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import { type FreshLog, freshLog } from '#tests/support/kafka/fresh-logs.ts'
-import { PRODUCE, type ProxiedBroker, startProxiedBroker } from '#tests/support/kafka/proxied-broker.ts'
 import { testNeeding } from '#tests/support/required.ts'
+import { type CutCluster, startCutCluster } from '#tools/kafka/cut-cluster.ts'
 import { javaMissing } from '#tools/kafka/libraries.ts'
+import { type Line, requestKinds } from '#tools/kafka/line.ts'
 
 const missing = javaMissing()
+const { produce } = requestKinds
 const { plain } = freshTopics()
-let broker: ProxiedBroker
+let cluster: CutCluster
+let line: Line
 let logs: FreshLog
 let log: EventLog
 
 if (missing === undefined) {
   beforeAll(async () => {
-    broker = await startProxiedBroker()
+    cluster = await startCutCluster(1)
+    line = cluster.line(1)
   }, 180_000)
-  afterAll(() => broker.stop())
+  afterAll(() => cluster.stop())
   beforeEach(async () => {
-    logs = freshLog(broker.bootstrap)
+    logs = freshLog(cluster.bootstrap)
     log = await logs.open()
     await log.topics.apply([plain])
   })
@@ -31,14 +35,14 @@ const places = () => read(log, plain, 0, 100)
 describe('an append', () => {
   testNeeding(missing, 'whose answer is cut off has an unknown outcome, and is sent once', async () => {
     await log.append(plain.name, 0, recordsOf('a'))
-    broker.cutNextAnswer(PRODUCE)
+    line.cutNext(produce, 'answer')
     await expect(log.append(plain.name, 0, recordsOf('b c'))).rejects.toMatchObject({ code: 'OBS_LOG_OUTCOME_UNKNOWN' })
     expect((await log.append(plain.name, 0, recordsOf('d'))).baseOffset).toBe(3)
     expect(await places()).toBe('0:a 1:b 2:c 3:d')
   })
 
   testNeeding(missing, 'whose request is cut off has an unknown outcome too, and is not sent again', async () => {
-    broker.cutNextRequest(PRODUCE)
+    line.cutNext(produce, 'request')
     await expect(log.append(plain.name, 0, recordsOf('a'))).rejects.toMatchObject({ code: 'OBS_LOG_OUTCOME_UNKNOWN' })
     expect((await log.append(plain.name, 0, recordsOf('b'))).baseOffset).toBe(0)
     expect(await places()).toBe('0:b')
@@ -48,7 +52,7 @@ describe('an append', () => {
     missing,
     'of unknown outcome does not hold up those asked for after it, nor change their order',
     async () => {
-      broker.cutNextAnswer(PRODUCE)
+      line.cutNext(produce, 'answer')
       const outcomes = await Promise.allSettled(
         ['a', 'b', 'c', 'd'].map((key) => log.append(plain.name, 0, recordsOf(key))),
       )
@@ -58,9 +62,9 @@ describe('an append', () => {
   )
 
   testNeeding(missing, 'that cannot be sent waits for the broker, and lands when it is back', async () => {
-    await broker.shut()
+    await line.shut()
     const appended = log.append(plain.name, 0, recordsOf('a'))
-    await broker.open()
+    await line.open()
     expect((await appended).baseOffset).toBe(0)
     expect(await places()).toBe('0:a')
   })
@@ -69,11 +73,11 @@ describe('an append', () => {
     missing,
     'that cannot be sent for long says that it certainly did not land',
     async () => {
-      await broker.shut()
-      const before = broker.requests(PRODUCE)
+      await line.shut()
+      const before = line.requests(produce)
       await expect(log.append(plain.name, 0, [record('a')])).rejects.toMatchObject({ code: 'OBS_LOG_UNAVAILABLE' })
-      await broker.open()
-      expect(broker.requests(PRODUCE)).toBe(before)
+      await line.open()
+      expect(line.requests(produce)).toBe(before)
       await eventually(async () => (await places()) === '')
     },
     60_000,

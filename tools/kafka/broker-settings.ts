@@ -5,6 +5,8 @@ export interface BrokerPorts {
   /** The other brokers, always in plain text. */
   readonly internal: number
   readonly controller: number
+  /** Where clients are told to go instead, when something stands before the broker that passes on what they say. */
+  readonly advertised?: number
 }
 
 export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -55,7 +57,7 @@ export function brokerSettings(
   folder: string,
   security: ListenerSecurity,
 ): BrokerSettings {
-  const { client, internal, controller } = nodes[nodeId - 1]!
+  const { client, internal, controller, advertised = client } = nodes[nodeId - 1]!
   const host = '127.0.0.1'
   return {
     ...clusterSettings(nodes.length),
@@ -63,7 +65,7 @@ export function brokerSettings(
     'node.id': String(nodeId),
     'controller.quorum.voters': nodes.map((ports, i) => `${i + 1}@${host}:${ports.controller}`).join(','),
     listeners: `CLIENT://${host}:${client},INTERNAL://${host}:${internal},CONTROLLER://${host}:${controller}`,
-    'advertised.listeners': `CLIENT://${host}:${client},INTERNAL://${host}:${internal}`,
+    'advertised.listeners': `CLIENT://${host}:${advertised},INTERNAL://${host}:${internal}`,
     'listener.security.protocol.map': `CLIENT:${protocolOf(security)},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',

@@ -73,7 +73,7 @@ export async function startBrokers(
     throw failed.reason
   }
   return {
-    bootstrap: nodes.map(({ client }) => `127.0.0.1:${client}`),
+    bootstrap: nodes.map(({ client, advertised = client }) => `127.0.0.1:${advertised}`),
     credentials: sasl === undefined ? undefined : CREDENTIALS,
     ca: certificate?.ca,
     broker(nodeId) {
@@ -85,7 +85,8 @@ export async function startBrokers(
   }
 }
 
-async function choosePorts(brokers: number): Promise<readonly BrokerPorts[]> {
+/** Ports that are free, for each of so many brokers. */
+export async function choosePorts(brokers: number): Promise<readonly BrokerPorts[]> {
   const free = await freePorts(3 * brokers)
   return Array.from({ length: brokers }, (_, i) => ({
     client: free[3 * i]!,
