@@ -81,15 +81,19 @@ export class BrokerLine {
     if (this.#opening === null) {
       const opening = this.#connect()
       this.#opening = opening
-      opening.catch(() => {
-        if (this.#opening === opening) this.#opening = null
-      })
+      opening.catch(() => this.#forget(opening))
     }
-    return this.#opening.then((open) => {
+    const opening = this.#opening
+    return opening.then((open) => {
       if (open.connection.isConnected()) return open
-      this.#opening = null
+      this.#forget(opening)
       return this.#open()
     })
+  }
+
+  /** Unless it has been opened anew already: several may find out that it was lost, and only one connection is kept. */
+  #forget(opening: Promise<OpenConnection>): void {
+    if (this.#opening === opening) this.#opening = null
   }
 
   async #connect(): Promise<OpenConnection> {
@@ -130,7 +134,7 @@ export class BrokerLine {
   }
 
   #drop(opening: Promise<OpenConnection>, connection: KafkaConnection): void {
-    if (this.#opening === opening) this.#opening = null
+    this.#forget(opening)
     hangUp(connection)
   }
 }
