@@ -35,24 +35,31 @@ const places = () => read(log, plain, 0, 100)
 describe('an append', () => {
   testNeeding(missing, 'whose answer is cut off has an unknown outcome, and is sent once', async () => {
     await log.append(plain.name, 0, recordsOf('a'))
-    line.cutNext(produce, 'answer')
+    line.cutNext({ kind: produce, loses: 'answer' })
     await expect(log.append(plain.name, 0, recordsOf('b c'))).rejects.toMatchObject({ code: 'OBS_LOG_OUTCOME_UNKNOWN' })
     expect((await log.append(plain.name, 0, recordsOf('d'))).baseOffset).toBe(3)
     expect(await places()).toBe('0:a 1:b 2:c 3:d')
   })
 
   testNeeding(missing, 'whose request is cut off has an unknown outcome too, and is not sent again', async () => {
-    line.cutNext(produce, 'request')
+    line.cutNext({ kind: produce, loses: 'request' })
     await expect(log.append(plain.name, 0, recordsOf('a'))).rejects.toMatchObject({ code: 'OBS_LOG_OUTCOME_UNKNOWN' })
     expect((await log.append(plain.name, 0, recordsOf('b'))).baseOffset).toBe(0)
     expect(await places()).toBe('0:b')
+  })
+
+  testNeeding(missing, 'that lands late lands behind those that were asked for after it', async () => {
+    line.cutNext({ kind: produce, loses: 'late' })
+    await expect(log.append(plain.name, 0, recordsOf('a'))).rejects.toMatchObject({ code: 'OBS_LOG_OUTCOME_UNKNOWN' })
+    expect((await log.append(plain.name, 0, recordsOf('b'))).baseOffset).toBe(0)
+    await eventually(async () => (await places()) === '0:b 1:a')
   })
 
   testNeeding(
     missing,
     'of unknown outcome does not hold up those asked for after it, nor change their order',
     async () => {
-      line.cutNext(produce, 'answer')
+      line.cutNext({ kind: produce, loses: 'answer' })
       const outcomes = await Promise.allSettled(
         ['a', 'b', 'c', 'd'].map((key) => log.append(plain.name, 0, recordsOf(key))),
       )

@@ -4,8 +4,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 /** Kafka's numbers of requests. */
 export const requestKinds = { produce: 0, fetch: 1, offsetCommit: 8, joinGroup: 11, heartbeat: 12 } as const
 
-/** What does not go through: the request, so that the broker never hears of it, or only its answer. */
-export type Cut = 'request' | 'answer'
+/** Ends a connection at a request. */
+export interface Cut {
+  /** Of the request that is waited for: one of `requestKinds`. */
+  readonly kind: number
+  /** Only a request in which this stands, such as the name of a topic. */
+  readonly naming?: string
+  /**
+   * `request`: the broker never hears of it. `answer`: it does, and the client does not hear of that. `late`: the broker hears
+   * of it some seconds after the client has lost the connection.
+   */
+  readonly loses: 'request' | 'answer' | 'late'
+}
+
+/** Long enough for the client to come back and go on without it. */
+const LATE_MS = 2_000
 
 const LENGTH_BYTES = 4
 const KIND_BYTES = 2
@@ -17,7 +30,7 @@ const KIND_BYTES = 2
 export class Line {
   readonly #to: number
   readonly #passed = new Map<number, number>()
-  readonly #cuts = new Map<number, Cut>()
+  #cuts: Cut[] = []
   readonly #clients = new Set<Socket>()
   #server: Server | undefined
   #port = 0
@@ -55,50 +68,62 @@ export class Line {
     return this.#passed.get(kind) ?? 0
   }
 
-  /** Cuts the connection on which the next request of a kind comes; one that waits to be cut already is cut once. */
-  cutNext(kind: number, cut: Cut): void {
-    this.#cuts.set(kind, cut)
+  /** Cuts the connection on which the next such request comes. */
+  cutNext(cut: Cut): void {
+    this.#cuts.push(cut)
   }
 
   /** Takes back what was not cut yet. */
   leaveUncut(): void {
-    this.#cuts.clear()
+    this.#cuts = []
   }
 
   /** How many requests are still waited for, to cut them. */
   get pendingCuts(): number {
-    return this.#cuts.size
+    return this.#cuts.length
   }
 
   #pass(client: Socket): void {
     client.pause()
     const broker = connect(this.#to, '127.0.0.1', () => client.resume())
+    let losing: Cut['loses'] | undefined
     this.#clients.add(client)
     client
       .on('error', () => {})
       .on('close', () => {
         this.#clients.delete(client)
-        broker.destroy()
+        if (losing !== 'late') broker.destroy()
       })
     broker.on('error', () => {}).on('close', () => client.destroy())
     let waiting: Buffer = Buffer.alloc(0)
-    let isCut = false
     client.on('data', (bytes) => {
       waiting = Buffer.concat([waiting, bytes])
       for (let request = firstOf(waiting); request && !client.destroyed; request = firstOf(waiting)) {
         waiting = waiting.subarray(request.length)
-        const kind = request.readInt16BE(LENGTH_BYTES)
-        const cut = this.#cuts.get(kind)
-        this.#cuts.delete(kind)
-        if (cut === 'request') return void client.destroy()
-        isCut ||= cut === 'answer'
+        losing ??= this.#takeCut(request)
+        if (losing === 'request') return void client.destroy()
+        if (losing === 'late') return void sendLate(request, { client, broker })
+        const kind = kindOf(request)
         this.#passed.set(kind, this.requests(kind) + 1)
         broker.write(request)
       }
     })
-    broker.on('data', (bytes) => (isCut ? client.destroy() : client.write(bytes)))
+    broker.on('data', (bytes) => (losing === undefined ? client.write(bytes) : client.destroy()))
+  }
+
+  #takeCut(request: Buffer): Cut['loses'] | undefined {
+    const at = this.#cuts.findIndex(({ kind, naming = '' }) => kind === kindOf(request) && request.includes(naming))
+    return at < 0 ? undefined : this.#cuts.splice(at, 1)[0]!.loses
   }
 }
+
+function sendLate(request: Buffer, { client, broker }: { readonly client: Socket; readonly broker: Socket }): void {
+  client.destroy()
+  setTimeout(() => broker.end(request), LATE_MS)
+  broker.on('data', () => broker.destroy())
+}
+
+const kindOf = (request: Buffer): number => request.readInt16BE(LENGTH_BYTES)
 
 /** The first request, when all of it is there. */
 function firstOf(bytes: Buffer): Buffer | undefined {
