@@ -22,4 +22,15 @@ export class Random {
   chance(share: number): boolean {
     return this.next() < share
   }
+
+  /** Any one. */
+  pick<Item>(items: readonly Item[]): Item {
+    return items[this.between(0, items.length - 1)]!
+  }
+
+  /** The same items in any order. */
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    const rest = [...items]
+    return items.map(() => rest.splice(this.between(0, rest.length - 1), 1)[0]!)
+  }
 }

@@ -1,9 +1,10 @@
 import { type Cause, compareCauses, formatCause } from '#lib/cause.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
-import type { EventLog } from '#lib/eventlog/port.ts'
+import type { EventLog, PartitionOffsets } from '#lib/eventlog/port.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
 import { catalogue } from '#lib/topics.ts'
 import type { Fault } from './fault.ts'
+import { recordsOf } from './records-in.ts'
 
 /** What readers of the derived topics are given. */
 export interface Readings {
@@ -25,8 +26,8 @@ export async function checkReaders(log: EventLog): Promise<Readings> {
   for (const { name, derived } of catalogue) {
     if (!derived) continue
     facts[name] = 0
-    for (const { partition } of await log.offsets(name)) {
-      const reading = await readPartition(log, name, partition)
+    for (const place of await log.offsets(name)) {
+      const reading = await readPartition(log, name, place)
       facts[name] += reading.accepted
       copies += reading.dropped
       faults.push(...reading.faults)
@@ -41,29 +42,27 @@ interface Reading {
   readonly faults: readonly Fault[]
 }
 
-async function readPartition(log: EventLog, topic: string, partition: number): Promise<Reading> {
+async function readPartition(log: EventLog, topic: string, place: PartitionOffsets): Promise<Reading> {
   const faults: Fault[] = []
   const accepted = new Set<string>()
   const hashes = new Map<string, string>()
   let newest: Cause | null = null
   let dropped = 0
-  const { earliest, end } = (await log.offsets(topic))[partition]!
-  for await (const batch of log.read(topic, partition, earliest, end))
-    for (const { offset, key: bytes, value, headers } of batch.records()) {
-      const key = bytes.toString()
-      const cause: Cause | undefined = causeOf({ headers })
-      const about = `${topic} ${key} at offset ${offset}, cause ${cause ? formatCause(cause) : 'none'}`
-      const sha256 = sha256Hex(value ?? '')
-      if ((hashes.get(key) ?? sha256) !== sha256) faults.push({ kind: 'fact_changed', about })
-      hashes.set(key, sha256)
-      if (cause && (newest === null || compareCauses(cause, newest) > 0)) {
-        newest = cause
-        if (accepted.has(key)) faults.push({ kind: 'fact_doubled', about })
-        accepted.add(key)
-      } else {
-        dropped++
-        if (!accepted.has(key)) faults.push({ kind: 'fact_hidden', about })
-      }
+  for await (const { offset, key: bytes, value, headers } of recordsOf(log, topic, place)) {
+    const key = bytes.toString()
+    const cause: Cause | undefined = causeOf({ headers })
+    const about = `${topic}/${place.partition} ${key} at offset ${offset}, cause ${cause ? formatCause(cause) : 'none'}`
+    const sha256 = sha256Hex(value ?? '')
+    if ((hashes.get(key) ?? sha256) !== sha256) faults.push({ kind: 'fact_changed', about })
+    hashes.set(key, sha256)
+    if (cause && (newest === null || compareCauses(cause, newest) > 0)) {
+      newest = cause
+      if (accepted.has(key)) faults.push({ kind: 'fact_doubled', about })
+      accepted.add(key)
+    } else {
+      dropped++
+      if (!accepted.has(key)) faults.push({ kind: 'fact_hidden', about })
     }
+  }
   return { accepted: accepted.size, dropped, faults }
 }

@@ -2,11 +2,12 @@ import type { TopicCodec } from '#lib/codec/avro.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { SampleFact } from '#lib/facts.ts'
-import { topics } from '#lib/topics.ts'
+import { catalogue, topics } from '#lib/topics.ts'
 import { CSV_SOURCE } from './desk.ts'
 import { chain, type Evidence, type Mark } from './evidence.ts'
 import type { Fault } from './fault.ts'
 import type { ObservedRecord } from './observer.ts'
+import { recordsIn } from './records-in.ts'
 import type { Row } from './trading-system.ts'
 
 /** What was in the log, or was seen in it, is there for ever, byte for byte in the same place. */
@@ -42,19 +43,18 @@ async function checkMarks(log: EventLog, marks: readonly Mark[]): Promise<readon
 
 async function checkObserved(log: EventLog, observed: readonly ObservedRecord[]): Promise<readonly Fault[]> {
   const faults: Fault[] = []
-  for (const topic of new Set(observed.map((record) => record.topic))) {
-    const records = new Map<number, string>()
-    const { earliest, end } = (await log.offsets(topic))[0]!
-    for await (const batch of log.read(topic, 0, earliest, end))
-      for (const { offset, key, value } of batch.records())
-        records.set(offset, `${key.toString()} ${value && sha256Hex(value)}`)
+  for (const topic of catalogue) {
+    const seenHere = observed.filter((record) => record.topic === topic.name)
+    if (seenHere.length === 0) continue
+    const records = new Map<string, string>()
+    for await (const { partition, record } of recordsIn(log, topic))
+      records.set(`${partition}/${record.offset}`, `${record.key} ${record.value && sha256Hex(record.value)}`)
     const keys = new Set<string>()
-    for (const seen of observed) {
-      if (seen.topic !== topic) continue
-      const about = `${topic} ${seen.key} at offset ${seen.offset}`
-      if (records.get(seen.offset) !== `${seen.key} ${seen.sha256}`)
-        faults.push({ kind: 'record_lost', about: `a reader was given ${about}, and it is not there` })
-      if (topic !== topics.sample.name && keys.has(seen.key))
+    for (const seen of seenHere) {
+      const about = `${topic.name}/${seen.partition} ${seen.key} at offset ${seen.offset}`
+      if (records.get(`${seen.partition}/${seen.offset}`) !== `${seen.key} ${seen.sha256}`)
+        faults.push({ kind: 'record_lost', about: `somebody was told of ${about}, and it is not there` })
+      if (topic.derived && keys.has(seen.key))
         faults.push({ kind: 'fact_doubled', about: `a reader took ${about} for the second time` })
       keys.add(seen.key)
     }
@@ -68,13 +68,12 @@ async function checkRows(
   rows: readonly Row[],
 ): Promise<readonly Fault[]> {
   const published = new Map<number, number | null>()
-  const { earliest, end } = (await log.offsets(topics.sample.name))[0]!
-  for await (const batch of log.read(topics.sample.name, 0, earliest, end))
-    for (const { key, value } of batch.records()) {
-      if (key.toString() !== CSV_SOURCE || !value) continue
-      const fact = codec.decode(value)
-      if (fact.type === 'probe' && !published.has(fact.scheduledAt)) published.set(fact.scheduledAt, fact.latencyMs)
-    }
+  for await (const { record } of recordsIn(log, topics.sample)) {
+    const { key, value } = record
+    if (key.toString() !== CSV_SOURCE || !value) continue
+    const fact = codec.decode(value)
+    if (fact.type === 'probe' && !published.has(fact.scheduledAt)) published.set(fact.scheduledAt, fact.latencyMs)
+  }
   return rows
     .filter(({ at, latencyMs }) => published.get(at) !== latencyMs)
     .map(({ at, latencyMs }) => ({

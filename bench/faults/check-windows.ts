@@ -1,11 +1,12 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
-import type { EventLog } from '#lib/eventlog/port.ts'
+import type { EventLog, PartitionOffsets } from '#lib/eventlog/port.ts'
 import type { Probe, SampleFact, Window, WindowFact } from '#lib/facts.ts'
 import { windowName } from '#lib/keys.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { GRACE_MS, WINDOW_MS } from './desk.ts'
 import type { Fault } from './fault.ts'
+import { recordsOf } from './records-in.ts'
 
 /** What a window says of its samples. */
 type Figures = Pick<Window, 'count' | 'errorCount' | 'timeoutCount' | 'skippedCount' | 'p50Ms' | 'p95Ms' | 'maxMs'>
@@ -18,11 +19,26 @@ export async function checkWindows(
   log: EventLog,
   codecs: { readonly sample: TopicCodec<SampleFact>; readonly window: TopicCodec<WindowFact> },
 ): Promise<readonly Fault[]> {
-  const reachedAt = (await log.committed('rollup', topics.sample.name))[0]?.reached
-  if (reachedAt === undefined || reachedAt === null)
-    return [{ kind: 'fact_different', about: 'rollup has committed nothing' }]
-  const samples = await samplesBefore(log, codecs.sample, reachedAt)
-  const windows = await newestRevisions(log, codecs.window)
+  const commits = await log.committed('rollup', topics.sample.name)
+  const faults: Fault[] = []
+  for (const place of await log.offsets(topics.sample.name)) {
+    const { partition } = place
+    const reachedAt = commits.find((commit) => commit.partition === partition)?.reached
+    if (reachedAt === undefined || reachedAt === null)
+      faults.push({ kind: 'fact_different', about: `rollup has committed nothing of partition ${partition}` })
+    else {
+      const samples = await samplesBefore(log, codecs.sample, { place, reachedAt })
+      faults.push(...compare(samples, await newestRevisions(log, codecs.window, partition), reachedAt))
+    }
+  }
+  return faults
+}
+
+function compare(
+  samples: ReadonlyMap<string, Samples>,
+  windows: ReadonlyMap<string, Window>,
+  reachedAt: Instant,
+): readonly Fault[] {
   const faults: Fault[] = []
   for (const [name, { startAt, probes }] of samples) {
     const window = windows.get(name)
@@ -47,40 +63,53 @@ interface Samples {
 async function samplesBefore(
   log: EventLog,
   codec: TopicCodec<SampleFact>,
-  reachedAt: Instant,
+  { place, reachedAt }: { readonly place: PartitionOffsets; readonly reachedAt: Instant },
 ): Promise<Map<string, Samples>> {
   const windows = new Map<string, Samples>()
   const ids = new Set<string>()
-  const { earliest, end } = (await log.offsets(topics.sample.name))[0]!
-  for await (const batch of log.read(topics.sample.name, 0, earliest, end))
-    for (const { key, value } of batch.records()) {
-      const fact = codec.decode(value!)
-      if (fact.type === 'tick') {
-        if (fact.at === reachedAt) return windows
-        continue
-      }
-      const id = `${key} ${fact.scheduledAt} ${fact.ordinal}`
-      if (ids.has(id)) continue
-      ids.add(id)
-      const startAt = fact.scheduledAt - (fact.scheduledAt % WINDOW_MS)
-      const name = windowName(key.toString(), startAt)
-      const window = windows.get(name) ?? { startAt, probes: [] }
-      window.probes.push(fact)
-      windows.set(name, window)
+  let newestTickAt: Instant | null = null
+  for await (const { key, value } of recordsOf(log, topics.sample.name, place)) {
+    const fact = codec.decode(value!)
+    if (fact.type === 'tick') {
+      if (fact.at === reachedAt) return windows
+      newestTickAt = Math.max(newestTickAt ?? fact.at, fact.at)
+      continue
     }
-  throw new Error(`the log holds no tick of ${formatInstant(reachedAt)}, which rollup says it has folded`)
+    const id = `${key} ${fact.scheduledAt} ${fact.ordinal}`
+    if (ids.has(id)) continue
+    ids.add(id)
+    if (isTooEarly(fact.scheduledAt, newestTickAt)) continue
+    const startAt = startOfWindow(fact.scheduledAt)
+    const name = windowName(key.toString(), startAt)
+    const window = windows.get(name) ?? { startAt, probes: [] }
+    window.probes.push(fact)
+    windows.set(name, window)
+  }
+  throw new Error(
+    `partition ${place.partition} holds no tick of ${formatInstant(reachedAt)}, which rollup says it has folded`,
+  )
 }
 
-async function newestRevisions(log: EventLog, codec: TopicCodec<WindowFact>): Promise<Map<string, Window>> {
+const startOfWindow = (at: Instant): Instant => at - (at % WINDOW_MS)
+
+/** More than one window ahead of what was known of the time: refused, and that is told. */
+function isTooEarly(at: Instant, tickAt: Instant | null): boolean {
+  return tickAt !== null && at >= startOfWindow(tickAt) + 2 * WINDOW_MS
+}
+
+async function newestRevisions(
+  log: EventLog,
+  codec: TopicCodec<WindowFact>,
+  partition: number,
+): Promise<Map<string, Window>> {
   const windows = new Map<string, Window>()
-  const { earliest, end } = (await log.offsets(topics.window.name))[0]!
-  for await (const batch of log.read(topics.window.name, 0, earliest, end))
-    for (const { value } of batch.records()) {
-      const fact = codec.decode(value!)
-      if (fact.type !== 'window') continue
-      const name = windowName(fact.source, fact.startAt)
-      if (fact.revision >= (windows.get(name)?.revision ?? 0)) windows.set(name, fact)
-    }
+  const place = (await log.offsets(topics.window.name))[partition]!
+  for await (const { value } of recordsOf(log, topics.window.name, place)) {
+    const fact = codec.decode(value!)
+    if (fact.type !== 'window') continue
+    const name = windowName(fact.source, fact.startAt)
+    if (fact.revision >= (windows.get(name)?.revision ?? 0)) windows.set(name, fact)
+  }
   return windows
 }
 

@@ -5,13 +5,11 @@ import { compareFacts } from '#cli/replay/compare-facts.ts'
 import { EVERYTHING } from '#cli/replay/range.ts'
 import { refold } from '#cli/replay/refold.ts'
 import { isObstreamError } from '#lib/errors.ts'
+import type { EventLog } from '#lib/eventlog/port.ts'
 import { openSqliteLog } from '#lib/eventlog/sqlite.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
-import { codecOf, type Environment, openEnvironment } from '#lib/runtime/environment.ts'
-import { randomIds } from '#lib/runtime/ids.ts'
-import { loadConfig } from '#lib/runtime/load-config.ts'
-import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
-import { topics } from '#lib/topics.ts'
+import { codecOf, type Environment } from '#lib/runtime/environment.ts'
+import { type TopicDefinition, topics } from '#lib/topics.ts'
 import { checkReaders } from './check-readers.ts'
 import { checkRecords } from './check-records.ts'
 import { checkWindows } from './check-windows.ts'
@@ -30,44 +28,29 @@ export interface Checked {
 }
 
 /**
- * Proves from a log, and from what is known from outside, that nothing was lost, nothing is seen twice, and everything
- * derived is what follows from the samples.
- *
- * @param dataDir whose configuration the log was written with
- * @param logPath may be a copy; it is opened as the product opens it, and nothing is appended
+ * Proves from a log at rest, and from what is known from outside, that nothing was lost, nothing is seen twice, and
+ * everything derived is what follows from the samples. Nothing is appended.
  */
-export async function checkLog(dataDir: string, logPath: string, evidence: Evidence): Promise<Checked> {
-  const env = await openDeskLog(dataDir, logPath)
-  try {
-    const codecs = { sample: codecOf(env, topics.sample), window: codecOf(env, topics.window) }
-    const readings = await checkReaders(env.log)
-    const refolded = await checkRefolded(env)
-    const faults = [
-      ...(await checkRecords(env.log, codecs.sample, evidence)),
-      ...readings.faults,
-      ...(await checkWindows(env.log, codecs)),
-      ...refolded.faults,
-    ]
-    const [samples] = await env.log.offsets(topics.sample.name)
-    const [jobs] = await env.log.offsets(topics.job.name)
-    const counts = { [topics.sample.name]: samples!.end, [topics.job.name]: jobs!.end, ...readings.facts }
-    return { counts, copies: readings.copies, refoldedEqual: refolded.equalCount, faults }
-  } finally {
-    await env.close()
+export async function checkLog(env: Environment, evidence: Evidence): Promise<Checked> {
+  const codecs = { sample: codecOf(env, topics.sample), window: codecOf(env, topics.window) }
+  const readings = await checkReaders(env.log)
+  const refolded = await checkRefolded(env)
+  const faults = [
+    ...(await checkRecords(env.log, codecs.sample, evidence)),
+    ...readings.faults,
+    ...(await checkWindows(env.log, codecs)),
+    ...refolded.faults,
+  ]
+  const counts = {
+    [topics.sample.name]: await countOf(env.log, topics.sample),
+    [topics.job.name]: await countOf(env.log, topics.job),
+    ...readings.facts,
   }
+  return { counts, copies: readings.copies, refoldedEqual: refolded.equalCount, faults }
 }
 
-/** Opens a log, or a copy of one, with the configuration of a data directory. */
-export async function openDeskLog(dataDir: string, logPath: string): Promise<Environment> {
-  const { config } = loadConfig({ dataDir, env: {}, overrides: { log: `sqlite:${logPath}` } })
-  const quiet = { info: () => {}, warn: () => {} }
-  return await openEnvironment({
-    config,
-    clock: systemClock,
-    ids: randomIds,
-    logger: quiet,
-    metrics: createMetricsRegistry(),
-  })
+async function countOf(log: EventLog, { name }: TopicDefinition): Promise<number> {
+  return (await log.offsets(name)).reduce((sum, { end }) => sum + end, 0)
 }
 
 /** Append times of the scratch log lie after every instant of the log. */
@@ -78,7 +61,8 @@ async function checkRefolded(
 ): Promise<{ readonly equalCount: number; readonly faults: readonly Fault[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'obstream-refold-'))
   const clock = { ...systemClock, now: () => END_OF_TIME }
-  const scratch = openSqliteLog({ path: join(folder, 'scratch.db'), clock, partitions: 1 })
+  const partitions = (await env.log.offsets(topics.sample.name)).length
+  const scratch = openSqliteLog({ path: join(folder, 'scratch.db'), clock, partitions })
   try {
     const { equalCount, takenCount, differences } = await compareFacts(env, await refold(env, scratch), EVERYTHING)
     const faults: Fault[] = differences.map(({ topic, key, recorded, rebuilt }) => ({

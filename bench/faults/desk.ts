@@ -14,12 +14,13 @@ export const LOG_PATH = 'log/obstream.db'
 export const THRESHOLD_MS = 150
 
 /** Two sources that are probed and one that is read from a file, every second, in windows of ten seconds. */
-const configFor = (routerUrl: string): string => `env: faults
+const configFor = (routerUrl: string, partitions: number): string => `env: faults
 sources:
   - {id: router_a, kind: http, url: "${routerUrl}", interval: 1s, timeout: 900ms}
   - {id: router_b, kind: http, url: "${routerUrl}", interval: 1s, timeout: 900ms}
   - {id: ${CSV_SOURCE}, kind: csv, path: ${CSV_PATH}, interval: 1s}
 window: {length: ${WINDOW_MS}ms, grace: ${GRACE_MS}ms}
+partitions: ${partitions}
 jobs: {latency: {every: 10s}}
 page: {bind: "127.0.0.1:0"}
 `
@@ -28,10 +29,10 @@ const ALERTS = `rules:
   - {id: p95, match: "*", threshold_ms: ${THRESHOLD_MS}, warning_after: 2, critical_after: 3, resolve_after: 2, reminder: 1m}
 `
 
-/** Makes a fresh data directory. @returns its path */
-export function createDesk(routerUrl: string): string {
+/** Makes a fresh data directory. @param partitions of the latency path @returns its path */
+export function createDesk(routerUrl: string, partitions: number): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'obstream-faults-'))
-  put(join(dataDir, 'obstream.yaml'), configFor(routerUrl))
+  put(join(dataDir, 'obstream.yaml'), configFor(routerUrl, partitions))
   put(join(dataDir, 'configs/observability/latency_alert.yaml'), ALERTS)
   put(join(dataDir, CSV_PATH), 'timestamp_utc,source,latency_ms\n')
   return dataDir

@@ -19,9 +19,9 @@ export interface Mark {
 
 /** What is known from outside about what the log must hold. */
 export interface Evidence {
-  /** Taken after each kill. */
+  /** Taken after each kill of a process that had the log for itself. */
   readonly marks: readonly Mark[]
-  /** What a reader of the running system was given. */
+  /** What readers of the running system were given, and writers were acknowledged. */
   readonly observed: readonly ObservedRecord[]
   /** What stood in the csv file before the last stop. */
   readonly rows: readonly Row[]

@@ -16,5 +16,7 @@ export interface Fault {
     | 'window_wrong'
     /** An artefact is not what follows from the log. */
     | 'replay_different'
+    /** A process ended though nobody ended it, or did not end well. */
+    | 'process_ended'
   readonly about: string
 }

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const BIN = fileURLToPath(new URL('../../bin/obstream.mjs', import.meta.url))
-const RUNS = 'obstream runs;'
+/** What `up` and `serve` say when all their services have started. */
+const RUNS = / runs; http/
 
 export interface Ended {
   readonly code: number | null
@@ -40,6 +41,21 @@ export class Life {
       throw new Error(`obstream ended by itself with ${code ?? signal} before it was killed:\n${stderr}`)
   }
 
+  /** What it has told people so far. */
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  /** Freezes it: to the others it looks dead. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  /** It goes on as if nothing had been. */
+  resume(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   /** As Ctrl-C or a service manager would. */
   async stop(): Promise<Ended> {
     this.#child.kill('SIGTERM')
@@ -58,7 +74,7 @@ export class Life {
       })
       this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
         this.#stderr += text
-        if (this.#stderr.includes(RUNS)) resolve()
+        if (RUNS.test(this.#stderr)) resolve()
       })
     })
   }
