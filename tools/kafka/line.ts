@@ -2,9 +2,16 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** Kafka's numbers of requests. */
-export const requestKinds = { produce: 0, fetch: 1, offsetCommit: 8, joinGroup: 11, heartbeat: 12 } as const
+export const requestKinds = {
+  produce: 0,
+  fetch: 1,
+  metadata: 3,
+  offsetCommit: 8,
+  joinGroup: 11,
+  heartbeat: 12,
+} as const
 
-/** Ends a connection at a request. */
+/** Ends a connection at a request, or makes it useless. */
 export interface Cut {
   /** Of the request that is waited for: one of `requestKinds`. */
   readonly kind: number
@@ -12,9 +19,10 @@ export interface Cut {
   readonly naming?: string
   /**
    * `request`: the broker never hears of it. `answer`: it does, and the client does not hear of that. `late`: the broker hears
-   * of it some seconds after the client has lost the connection.
+   * of it some seconds after the client has lost the connection. `everything`: nothing goes through any more, this request
+   * included, and the connection stays, so that both wait for each other.
    */
-  readonly loses: 'request' | 'answer' | 'late'
+  readonly loses: 'request' | 'answer' | 'late' | 'everything'
 }
 
 /** Long enough for the client to come back and go on without it. */
@@ -68,7 +76,7 @@ export class Line {
     return this.#passed.get(kind) ?? 0
   }
 
-  /** Cuts the connection on which the next such request comes. */
+  /** Cuts the connection on which the next such request comes; the next but one for a second call, and so on. */
   cutNext(cut: Cut): void {
     this.#cuts.push(cut)
   }
@@ -102,13 +110,17 @@ export class Line {
         waiting = waiting.subarray(request.length)
         losing ??= this.#takeCut(request)
         if (losing === 'request') return void client.destroy()
+        if (losing === 'everything') return
         if (losing === 'late') return void sendLate(request, { client, broker })
         const kind = kindOf(request)
         this.#passed.set(kind, this.requests(kind) + 1)
         broker.write(request)
       }
     })
-    broker.on('data', (bytes) => (losing === undefined ? client.write(bytes) : client.destroy()))
+    broker.on('data', (bytes) => {
+      if (losing === undefined) client.write(bytes)
+      else if (losing === 'answer') client.destroy()
+    })
   }
 
   #takeCut(request: Buffer): Cut['loses'] | undefined {

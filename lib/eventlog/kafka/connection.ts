@@ -52,8 +52,7 @@ export class BrokerLine {
     waitMs: Milliseconds = 0,
     answerMs = ANSWER_TIMEOUT_MS,
   ): Promise<Answer> {
-    const opening = this.#open()
-    const { connection, versions } = await opening
+    const { opening, connection, versions } = await this.#open()
     const request = make(versions)
     try {
       return await this.#answerWithin(connection.send(request), request.request.apiName, waitMs + answerMs)
@@ -77,18 +76,19 @@ export class BrokerLine {
     for (const fail of this.#waiting) fail(new NoAnswerError('the connection was closed'))
   }
 
-  #open(): Promise<OpenConnection> {
-    if (this.#opening === null) {
-      const opening = this.#connect()
-      this.#opening = opening
-      opening.catch(() => this.#forget(opening))
-    }
-    const opening = this.#opening
-    return opening.then((open) => {
-      if (open.connection.isConnected()) return open
+  async #open(): Promise<OpenConnection & { readonly opening: Promise<OpenConnection> }> {
+    for (;;) {
+      this.#opening ??= this.#connect()
+      const opening = this.#opening
+      try {
+        const open = await opening
+        if (open.connection.isConnected()) return { opening, ...open }
+      } catch (error) {
+        this.#forget(opening)
+        throw error
+      }
       this.#forget(opening)
-      return this.#open()
-    })
+    }
   }
 
   /** Unless it has been opened anew already: several may find out that it was lost, and only one connection is kept. */
