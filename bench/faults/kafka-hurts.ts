@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { topics } from '#lib/topics.ts'
 import type { CutCluster } from '#tools/kafka/cut-cluster.ts'
-import { requestKinds } from '#tools/kafka/line.ts'
+import { type Line, requestKinds } from '#tools/kafka/line.ts'
 import type { SchemaRegistry, Server } from '#tools/kafka/server.ts'
 import type { Random } from '../random.ts'
 import type { Fault } from './fault.ts'
@@ -34,6 +34,9 @@ const cutAt = [
 const CUTS = 6
 /** Windows end every ten seconds, and only then something is said of them. */
 const CUT_WITHIN_MS = 12_000
+/** At each broker. */
+const SWALLOWED = 3
+const TWO_OWN_MS = 5_000
 const REPLICAS = 3
 
 /** What one broker may meet. */
@@ -56,14 +59,22 @@ export const hurts: Readonly<Record<string, Hurt>> = {
     await broker.restart()
   },
 
-  'connections cut at a request, which is lost, answered to nobody, or comes late': async ({ random, cluster }) => {
-    const lines = Array.from({ length: cluster.brokers }, (_, i) => cluster.line(i + 1))
+  'requests lost, answered to nobody, late, or met by silence': async ({ random, cluster }) => {
+    const lines = linesOf(cluster)
     for (const line of lines)
       for (const request of random.shuffled(cutAt).slice(0, CUTS))
-        line.cutNext({ ...request, loses: random.pick(['request', 'answer', 'late']) })
+        line.cutNext({ ...request, loses: random.pick(['request', 'answer', 'late', 'everything']) })
     const deadline = performance.now() + CUT_WITHIN_MS
     while (lines.some(({ pendingCuts }) => pendingCuts > 0) && performance.now() < deadline) await wait(50)
     for (const line of lines) line.leaveUncut()
+  },
+
+  /** Whoever beats works on until it misses the answer; meanwhile its group has taken it for dead. */
+  'heartbeats swallowed, so that two own a partition': async ({ cluster }) => {
+    for (const line of linesOf(cluster))
+      for (let i = 0; i < SWALLOWED; i++) line.cutNext({ kind: heartbeat, loses: 'everything' })
+    await wait(SESSION_MS + TWO_OWN_MS)
+    for (const line of linesOf(cluster)) line.leaveUncut()
   },
 
   'registry away while a service starts': async ({ random, registry, services }) => {
@@ -99,6 +110,10 @@ export const hurtsOfSeveral: Readonly<Record<string, Hurt>> = {
     await wait(body.random.between(1_000, LONGEST_FREEZE_MS))
     await broker.resume()
   },
+}
+
+function linesOf(cluster: CutCluster): readonly Line[] {
+  return Array.from({ length: cluster.brokers }, (_, i) => cluster.line(i + 1))
 }
 
 function anyBroker({ random, cluster }: Body): Server {

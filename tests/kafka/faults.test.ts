@@ -11,7 +11,7 @@ import { deleteFiles, type FaultsReport, runFaults } from '../../bench/faults/ru
 
 /** `npm run faults -- --log kafka --brokers 1` in small: everything is hurt once. */
 
-const HURTS = 6
+const HURTS = 7
 const MINUTES_5 = 300_000
 const missing = javaMissing()
 const seed = Number(process.env['OBS_FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
