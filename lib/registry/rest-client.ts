@@ -140,9 +140,9 @@ async function within<Result>(
   }
 }
 
-function unreachable(url: string, error: Error): ObstreamError {
-  const reasons = error instanceof AggregateError ? error.errors : [error]
-  const reason = reasons.map((one: Error) => one.message).join(', ')
+/** A name that stands for several addresses fails with one error for each, and says nothing of its own. */
+function unreachable(url: string, error: Error & { readonly errors?: readonly Error[] }): ObstreamError {
+  const reason = (error.errors ?? [error]).map(({ message }) => message).join(', ')
   return new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the schema registry ${url} cannot be reached: ${reason}`, {
     cause: error,
   })
