@@ -25,7 +25,7 @@ export async function openReadableLog(
   const place = placeOf(session)
   const log = await openPlace(session, place)
   try {
-    return { log, registry: openRegistry(log, place.registry, (reason) => session.terminal.warn(reason)) }
+    return { log, registry: openRegistry(log, place.registry, { onWait: (reason) => session.terminal.warn(reason) }) }
   } catch (error) {
     await log.close()
     throw error

@@ -1,6 +1,6 @@
 import type { Config } from '#lib/config.ts'
 import { readBuildInfo } from '#lib/runtime/build-info.ts'
-import { type Environment, openEnvironment } from '#lib/runtime/environment.ts'
+import { type Environment, type EnvironmentParts, openEnvironment } from '#lib/runtime/environment.ts'
 import { randomIds } from '#lib/runtime/ids.ts'
 import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
@@ -12,6 +12,8 @@ import type { Session } from '../session.ts'
 export interface DeskRequest {
   /** From the data directory. */
   readonly alertConfig: string
+  /** Ends a start that waits. */
+  readonly interrupted?: AbortSignal
 }
 
 /**
@@ -21,18 +23,24 @@ export interface DeskRequest {
  * @throws OBS_CONFIG_INVALID and what `openEnvironment` throws
  */
 export async function openDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
-  return openLoaded(session, service, session.loadConfig({ alertConfigPath: request.alertConfig }))
+  const loaded = session.loadConfig({ alertConfigPath: request.alertConfig })
+  return openLoaded(session, loaded, { service, ...request })
 }
 
 /** The same for a command that only looks. @throws OBS_INPUT_MISSING when there is no log yet */
 export async function openExistingDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
   const loaded = session.loadConfig({ alertConfigPath: request.alertConfig })
   refuseMissingLog(loaded.config.log, loaded.config.dataDir)
-  return openLoaded(session, service, loaded)
+  return openLoaded(session, loaded, { service, ...request })
 }
 
-function openLoaded(session: Session, service: string, { config, secrets }: LoadedConfig): Promise<Environment> {
-  return openDeskOf(session, config, withoutNews(session.logger(service, secrets)))
+function openLoaded(
+  session: Session,
+  { config, secrets }: LoadedConfig,
+  { service, interrupted }: { readonly service: string; readonly interrupted?: AbortSignal },
+): Promise<Environment> {
+  const logger = withoutNews(session.logger(service, secrets))
+  return openEnvironment({ ...partsOf(session, config, logger), ...(interrupted ? { interrupted } : {}) })
 }
 
 /** For commands that end by themselves: what they do, they say at the end; warnings are told at once. */
@@ -40,15 +48,13 @@ export function withoutNews(logger: RunLogger): RunLogger {
   return { info: () => {}, warn: (fields, message) => logger.warn(fields, message) }
 }
 
-/** The same for a configuration that is at hand. */
-export function openDeskOf(session: Session, config: Config, logger: RunLogger): Promise<Environment> {
-  return openEnvironment({
-    config,
-    clock: session.context.clock,
-    ids: randomIds,
-    logger,
-    metrics: createMetricsRegistry(),
-  })
+/** Opens the log of a configuration that is at hand, for services. @throws what `openEnvironment` throws */
+export function openServiceDesk(session: Session, config: Config, logger: RunLogger): Promise<Environment> {
+  return openEnvironment({ ...partsOf(session, config, logger), isService: true })
+}
+
+function partsOf(session: Session, config: Config, logger: RunLogger): EnvironmentParts {
+  return { config, clock: session.context.clock, ids: randomIds, logger, metrics: createMetricsRegistry() }
 }
 
 /** What started this process, for the records of its jobs; flags hold no secrets, those come from the environment. */

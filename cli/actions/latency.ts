@@ -50,7 +50,7 @@ interface LatencyRun {
 
 async function runOnce(session: Session, run: LatencyRun): Promise<LatencyOutcome> {
   run.interrupted.throwIfAborted()
-  const env = await openDesk(session, 'latency', run.flags)
+  const env = await openDesk(session, 'latency', { ...run.flags, interrupted: run.interrupted })
   try {
     const request = requestOf(session, env, run.flags)
     return await (run.flags.dryRun ? tryOut(env, request, run) : runLocked(env, request, run))

@@ -12,7 +12,7 @@ import type { CommandRun } from '../program.ts'
 import { SERVICES } from '../serve.ts'
 import { placesIn, type Session } from '../session.ts'
 import type { UpFlags } from '../up.ts'
-import { openDeskOf, withoutNews } from './desk.ts'
+import { openServiceDesk, withoutNews } from './desk.ts'
 import { runServices } from './run-services.ts'
 
 const DEMO = fileURLToPath(new URL('../../examples/router-demo/', import.meta.url))
@@ -25,7 +25,7 @@ export const up: CommandRun<readonly [UpFlags]> = async (session, flags) => {
     : session.loadConfig({ alertConfigPath: flags.alertConfig })
   const { terminal } = session
   const logger = session.logger('up', secrets)
-  const env = await openDeskOf(session, config, flags.demo ? withoutNews(logger) : logger)
+  const env = await openServiceDesk(session, config, flags.demo ? withoutNews(logger) : logger)
   const watching = new AbortController()
   const view = (): Promise<void> =>
     watchLog(

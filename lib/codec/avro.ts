@@ -68,14 +68,16 @@ export interface TopicCodec<Value> {
  * Registers the topic's schema and opens a codec for its values. A topic that holds several kinds of facts tells them
  * apart by `type`.
  *
- * @throws OBS_REGISTRY_INCOMPATIBLE · OBS_REGISTRY_UNAVAILABLE
+ * @param stop ends a wait for the registry
+ * @throws OBS_REGISTRY_INCOMPATIBLE · OBS_REGISTRY_UNAVAILABLE · the signal's reason
  */
 export async function openCodec<Topic extends TopicDefinition>(
   topic: Topic,
   registry: SchemaRegistry,
+  stop?: AbortSignal,
 ): Promise<TopicCodec<ValueOf<Topic>>> {
   const schema = loadTopicSchema(topic)
-  const schemaId = await registry.register(subjectOf(topic), schema)
+  const schemaId = await registry.register(subjectOf(topic), schema, stop)
   return new SchemaCodec(topic, registry, { id: schemaId, schema })
 }
 

@@ -18,11 +18,15 @@ export async function ownPartition(
 ): Promise<void> {
   await turnOfTheLoop()
   if (signal.aborted) return
-  const from = await handler.assigned(owned.partition, await owned.committed())
   try {
-    await feed(owned, handler, { from, signal })
-  } finally {
-    handler.revoked(owned.partition)
+    const from = await handler.assigned(owned.partition, await owned.committed(), signal)
+    try {
+      await feed(owned, handler, { from, signal })
+    } finally {
+      handler.revoked(owned.partition)
+    }
+  } catch (error) {
+    if (error !== signal.reason) throw error // a handler that waited and was told to leave
   }
 }
 

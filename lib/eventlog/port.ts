@@ -59,9 +59,11 @@ export interface PartitionHandler {
    * The partition is ours from now on.
    *
    * @param committed what the last owner committed, or `null`
+   * @param signal aborts when the partition is no longer ours: a handler that waits then, in any of its calls, throws the
+   *   signal's reason, so that nobody waits for it
    * @returns the offset to read from
    */
-  assigned(partition: number, committed: Progress | null): Promise<Offset>
+  assigned(partition: number, committed: Progress | null, signal: AbortSignal): Promise<Offset>
   /**
    * Records in order of offset, at least one.
    *

@@ -1,16 +1,18 @@
 import type avsc from 'avsc'
-import pRetry from 'p-retry'
-import { isObstreamError, ObstreamError } from '#lib/errors.ts'
-import { formatDuration, type Milliseconds, SECOND_MS } from '#lib/time.ts'
+import { ObstreamError } from '#lib/errors.ts'
+import type { Milliseconds } from '#lib/time.ts'
 import { incompatible, obstacle, parseSchema } from './compatibility.ts'
+import { Patience } from './patience.ts'
 import type { AvroSchema, SchemaRegistry } from './port.ts'
 import { type Answer, RestClient, type RestClientOptions } from './rest-client.ts'
 
 export interface ConfluentRegistryOptions extends RestClientOptions {
   /** Before the name of each subject, as before the log's topics: two desks on one cluster share no subject. */
   readonly prefix: string
-  /** How long to wait while the registry is away, or does not know an id. */
+  /** How long `register` waits while the registry is away. */
   readonly waitMs: Milliseconds
+  /** How long `schema` waits while it is away or does not know the id; default `waitMs`, `Infinity`: as long as it takes. */
+  readonly schemaWaitMs?: Milliseconds
   /** Called when a wait begins, with its reason. */
   readonly onWait?: (reason: string) => void
 }
@@ -20,48 +22,50 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
   return new ConfluentRegistry(options)
 }
 
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 2 * SECOND_MS
-
 class ConfluentRegistry implements SchemaRegistry {
   readonly #client: RestClient
   readonly #options: ConfluentRegistryOptions
   readonly #schemas = new Map<number, AvroSchema>()
   /** By subject and schema. */
   readonly #ids = new Map<string, number>()
-  /** What was asked for and has not been answered, with the reason. */
-  readonly #waiting = new Map<string, string>()
+  readonly #patience: Patience
 
   constructor(options: ConfluentRegistryOptions) {
     this.#client = new RestClient(options)
     this.#options = options
+    this.#patience = new Patience(options.onWait)
   }
 
   get waitsFor(): string | null {
-    const [reason] = this.#waiting.values()
-    return reason ?? null
+    return this.#patience.waitsFor
   }
 
-  async register(topicSubject: string, schema: AvroSchema): Promise<number> {
+  async register(topicSubject: string, schema: AvroSchema, stop?: AbortSignal): Promise<number> {
     const subject = `${this.#options.prefix}${topicSubject}`
     const type = parseSchema(subject, schema)
     const text = JSON.stringify(schema)
     const known = this.#ids.get(`${subject} ${text}`)
     if (known !== undefined) return known
-    const id = await this.#patiently(`an id for the schema of ${subject}`, async (signal) => {
-      await this.#holdToBackward(subject, signal)
-      const answer = await this.#client.register(subject, text, signal)
-      if (answer.status === 409) throw await this.#refused(subject, type, { answer, signal })
-      return this.#expect(answer, `a schema of ${subject}`, isRegistered).id
-    })
+    const { waitMs } = this.#options
+    const id = await this.#patience.ask(
+      { what: `an id for the schema of ${subject}`, waitMs, stop },
+      async (signal) => {
+        await this.#holdToBackward(subject, signal)
+        const answer = await this.#client.register(subject, text, signal)
+        if (answer.status === 409) throw await this.#refused(subject, type, { answer, signal })
+        return this.#expect(answer, `a schema of ${subject}`, isRegistered).id
+      },
+    )
     this.#ids.set(`${subject} ${text}`, id)
     return id
   }
 
-  async schema(id: number, signal?: AbortSignal): Promise<AvroSchema> {
+  async schema(id: number, stop?: AbortSignal): Promise<AvroSchema> {
     const known = this.#schemas.get(id)
     if (known) return known
-    const found = await this.#patiently(`schema ${id}`, (ending) => this.#fetch(id, ending), signal)
+    const { waitMs, schemaWaitMs = waitMs } = this.#options
+    const wait = { what: `schema ${id}`, waitMs: schemaWaitMs, stop }
+    const found = await this.#patience.ask(wait, (signal) => this.#fetch(id, signal))
     this.#schemas.set(id, found)
     return found
   }
@@ -72,7 +76,12 @@ class ConfluentRegistry implements SchemaRegistry {
       throw this.#unavailable(`does not know schema ${id}, perhaps not yet${words(answer, '; it says: ')}`)
     const { schema, schemaType = 'AVRO' } = this.#expect(answer, `schema ${id}`, isSchema)
     // What is no Avro is a schema that no codec of ours can read, and the codec says so.
-    return schemaType === 'AVRO' ? JSON.parse(schema) : { type: schemaType }
+    if (schemaType !== 'AVRO') return { type: schemaType }
+    try {
+      return JSON.parse(schema)
+    } catch {
+      throw this.#unavailable(`holds no JSON as schema ${id}`)
+    }
   }
 
   /** Makes the subject refuse what cannot read all that was written before. Never weakens what somebody has set. */
@@ -94,12 +103,12 @@ class ConfluentRegistry implements SchemaRegistry {
     reader: avsc.Type,
     { answer, signal }: { readonly answer: Answer; readonly signal: AbortSignal },
   ): Promise<ObstreamError> {
-    for (let version: number | 'latest' = 'latest'; version !== 0; ) {
-      const older = await this.#client.version(subject, version, signal)
-      if (older.status !== 200 || !isVersion(older.body)) break
-      const found = obstacle(reader, parseSchema(subject, JSON.parse(older.body.schema)))
-      if (found !== undefined) return incompatible(subject, older.body.id, found)
-      version = older.body.version - 1
+    const newest = await this.#client.version(subject, 'latest', signal)
+    for (let version = isVersion(newest.body) ? newest.body.version : 0; version > 0; version--) {
+      const { body } = await this.#client.version(subject, version, signal)
+      if (!isVersion(body)) continue // deleted
+      const found = obstacle(reader, parseSchema(subject, JSON.parse(body.schema)))
+      if (found !== undefined) return incompatible(subject, body.id, found)
     }
     return new ObstreamError(
       'OBS_REGISTRY_INCOMPATIBLE',
@@ -126,48 +135,6 @@ class ConfluentRegistry implements SchemaRegistry {
 
   #unavailable(problem: string): ObstreamError {
     return new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the schema registry ${this.#client.url} ${problem}`)
-  }
-
-  /** Asks again while the registry is away or behind, until the time is over or `stop` aborts. */
-  async #patiently<Result>(
-    what: string,
-    attempt: (signal: AbortSignal) => Promise<Result>,
-    stop: AbortSignal = new AbortController().signal,
-  ): Promise<Result> {
-    const { waitMs, onWait } = this.#options
-    const over = new AbortController()
-    const timer = setTimeout(() => over.abort(), waitMs)
-    const signal = AbortSignal.any([stop, over.signal])
-    const failures: ObstreamError[] = []
-    const tell = (error: unknown): never => {
-      if (isObstreamError(error, 'OBS_REGISTRY_UNAVAILABLE')) {
-        if (failures.push(error) === 1) onWait?.(`${error.message}; waits ${formatDuration(waitMs)} for ${what}`)
-        this.#waiting.set(what, error.message)
-      }
-      throw error
-    }
-    try {
-      const result = await pRetry(() => attempt(signal).catch(tell), {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: FIRST_PAUSE_MS,
-        maxTimeout: LONGEST_PAUSE_MS,
-        shouldRetry: ({ error }) => isObstreamError(error, 'OBS_REGISTRY_UNAVAILABLE'),
-        signal,
-      })
-      this.#waiting.delete(what)
-      return result
-    } catch (error) {
-      stop.throwIfAborted()
-      const last = failures.at(-1)
-      if (!over.signal.aborted || !last) throw error
-      throw new ObstreamError(
-        'OBS_REGISTRY_UNAVAILABLE',
-        `${last.message}. Waited ${formatDuration(waitMs)} for ${what}; start the registry, or correct registry.url.`,
-        { cause: last },
-      )
-    } finally {
-      clearTimeout(timer)
-    }
   }
 }
 

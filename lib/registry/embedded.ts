@@ -1,8 +1,17 @@
 import type avsc from 'avsc'
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { ObstreamError } from '#lib/errors.ts'
+import type { Milliseconds } from '#lib/time.ts'
 import { incompatible, obstacle, parseSchema } from './compatibility.ts'
+import { Patience } from './patience.ts'
 import type { AvroSchema, SchemaRegistry, SchemaStore, StoredSchema } from './port.ts'
+
+export interface EmbeddedRegistryOptions {
+  /** How long `schema` waits for an id that the log does not hold; default 0. */
+  readonly schemaWaitMs?: Milliseconds
+  /** Called when a wait begins, with its reason. */
+  readonly onWait?: (reason: string) => void
+}
 
 /**
  * A registry inside of the log's own file, for logs without a schema registry beside them.
@@ -10,8 +19,16 @@ import type { AvroSchema, SchemaRegistry, SchemaStore, StoredSchema } from './po
  * Two schemas are the same when they differ in nothing but documentation and the order of JSON members. A schema that the
  * subject had before, but is not its newest, keeps its old id and is not checked again.
  */
-export function openEmbeddedRegistry(store: SchemaStore): SchemaRegistry {
-  const missing = new Set<number>()
+export function openEmbeddedRegistry(
+  store: SchemaStore,
+  { schemaWaitMs: waitMs = 0, onWait }: EmbeddedRegistryOptions = {},
+): SchemaRegistry {
+  const patience = new Patience(onWait)
+  const find = async (id: number): Promise<AvroSchema> => {
+    const stored = store.all().find((candidate) => candidate.id === id)
+    if (stored) return JSON.parse(stored.schema)
+    throw new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the log holds no schema with id ${id}, perhaps not yet`)
+  }
   return {
     async register(subject, schema) {
       const type = parseSchema(subject, schema)
@@ -23,19 +40,11 @@ export function openEmbeddedRegistry(store: SchemaStore): SchemaRegistry {
       })
     },
 
-    async schema(id) {
-      const stored = store.all().find((candidate) => candidate.id === id)
-      if (stored) {
-        missing.delete(id)
-        return JSON.parse(stored.schema)
-      }
-      missing.add(id)
-      throw new ObstreamError('OBS_REGISTRY_UNAVAILABLE', `the log holds no schema with id ${id}, perhaps not yet`)
-    },
+    schema: (id, stop) =>
+      waitMs === 0 ? find(id) : patience.ask({ what: `schema ${id}`, waitMs, stop }, () => find(id)),
 
     get waitsFor() {
-      const [id] = missing
-      return id === undefined ? null : `schema ${id}, which the log does not hold`
+      return patience.waitsFor
     },
   }
 }

@@ -11,18 +11,20 @@ export interface SchemaRegistry {
   /**
    * The id of a schema under a subject; registers it when it is new. The same schema always gives the same id.
    *
-   * @throws OBS_REGISTRY_INCOMPATIBLE naming the field · OBS_REGISTRY_UNAVAILABLE, OBS_REGISTRY_ACCESS_DENIED
+   * @param stop ends a wait
+   * @throws OBS_REGISTRY_INCOMPATIBLE naming the field · OBS_REGISTRY_UNAVAILABLE, OBS_REGISTRY_ACCESS_DENIED · the
+   *   signal's reason
    */
-  register(subject: string, schema: AvroSchema): Promise<number>
+  register(subject: string, schema: AvroSchema, stop?: AbortSignal): Promise<number>
   /**
    * What an id stands for. One that is known is known for ever, also while the registry is away.
    *
-   * @param signal ends a wait
+   * @param stop ends a wait
    * @throws OBS_REGISTRY_UNAVAILABLE also for an id that is not known: it may be known a moment later · the signal's reason ·
    *   OBS_REGISTRY_ACCESS_DENIED
    */
-  schema(id: number, signal?: AbortSignal): Promise<AvroSchema>
-  /** What was asked for and is not known yet, in words, until it is; `null`: nothing. */
+  schema(id: number, stop?: AbortSignal): Promise<AvroSchema>
+  /** Why somebody waits for it now, in words; `null`: nobody does. */
   readonly waitsFor: string | null
 }
 

@@ -33,13 +33,18 @@ export interface EnvironmentParts {
   readonly ids: Ids
   readonly logger: RunLogger
   readonly metrics: Registry
+  /** Whether it is there to stay: then it waits for a schema as long as it takes. Default: it ends by itself. */
+  readonly isService?: boolean
+  /** Ends a start that waits. */
+  readonly interrupted?: AbortSignal
 }
 
 /**
  * Opens the log of a configuration, creates its topics, registers its schemas.
  *
  * @throws OBS_LOG_UNSUPPORTED, OBS_LOG_TOPIC_DIFFERS with every difference · OBS_REGISTRY_INCOMPATIBLE,
- *   OBS_REGISTRY_UNAVAILABLE when the registry stays away longer than the configuration waits, OBS_REGISTRY_ACCESS_DENIED
+ *   OBS_REGISTRY_UNAVAILABLE when the registry stays away longer than the configuration waits, OBS_REGISTRY_ACCESS_DENIED ·
+ *   the reason of `interrupted`
  */
 export async function openEnvironment(parts: EnvironmentParts): Promise<Environment> {
   const { config, clock } = parts
@@ -51,7 +56,10 @@ export async function openEnvironment(parts: EnvironmentParts): Promise<Environm
     onBackgroundError: (error) => parts.logger.warn({ error }, 'the log could not be tidied up; it tries again'),
   })
   try {
-    const registry = openRegistry(log, config.registry, (reason) => parts.logger.warn({}, reason))
+    const registry = openRegistry(log, config.registry, {
+      isService: parts.isService === true,
+      onWait: (reason) => parts.logger.warn({}, reason),
+    })
     return await environmentOn(log, registry, parts)
   } catch (error) {
     await log.close()
@@ -69,8 +77,9 @@ export async function environmentOn(
   const counters = createRunCounters(parts.metrics)
   const codecs = new Map<TopicDefinition, TopicCodec<object>>()
   for (const topic of catalogue)
-    if (topic.schema !== null) codecs.set(topic, (await openCodec(topic, registry)) as TopicCodec<object>)
-  const plans = new PlanStore(log, await openCodec(topics.plan, registry))
+    if (topic.schema !== null)
+      codecs.set(topic, (await openCodec(topic, registry, parts.interrupted)) as TopicCodec<object>)
+  const plans = new PlanStore(log, await openCodec(topics.plan, registry, parts.interrupted))
   return { ...parts, log, registry, counters, codecs, plans, close: () => log.close() }
 }
 

@@ -52,6 +52,8 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   /** The newest cause accepted. */
   #done: Cause | null
   #nextOffset: Offset
+  /** Bad records before it have been reported; a stretch may be read twice. */
+  #reportedTo: Offset = 0
   /** Whether inputs carry causes of their own (a derived topic) or are their own cause (offset). */
   readonly #derived: boolean
 
@@ -124,6 +126,7 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
         return
       } catch (error) {
         if (!(error instanceof UnknownSchemaError)) throw error
+        await this.#write() // the schema may be long in coming
         await this.#codecOf(this.#definition.consumes).learn(error.id, this.#deps.signal)
       }
     }
@@ -223,6 +226,8 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   }
 
   readonly #reportBad = (record: BatchRecord, reason: string): void => {
+    if (record.offset < this.#reportedTo) return
+    this.#reportedTo = record.offset + 1
     const consumed = this.#definition.consumes.name
     this.#deps.deadLetters.add({
       service: this.#definition.name,

@@ -7,7 +7,8 @@ import { type PartitionObserver, type RunDependencies, runService } from './run.
  * there to stay.
  *
  * @param onProgress hears after each batch how many offsets of how many are folded
- * @throws OBS_LOG_GROUP_HELD when the service runs elsewhere
+ * @throws OBS_LOG_GROUP_HELD when the service runs elsewhere · OBS_REGISTRY_UNAVAILABLE when the topic holds a record whose
+ *   schema cannot be had
  */
 export async function runToEnd<State, Input extends FoldInput<unknown>>(
   definition: ServiceDefinition<State, Input>,
@@ -33,7 +34,7 @@ export async function runToEnd<State, Input extends FoldInput<unknown>>(
     folded: (partition, _state, nextOffset) => advance(partition, nextOffset),
     revoked: () => {},
   }
-  const running = await runService(definition, deps, observer, { alone: true })
+  const running = await runService(definition, deps, observer, { once: true })
   try {
     await Promise.race([finished.promise, running.ended])
   } finally {

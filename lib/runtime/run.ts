@@ -1,6 +1,6 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { isObstreamError, ObstreamError } from '#lib/errors.ts'
-import type { EventLog, Offset, PartitionHandler, SubscribeOptions, Subscription } from '#lib/eventlog/port.ts'
+import type { EventLog, Offset, PartitionHandler, Subscription } from '#lib/eventlog/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import type { Clock } from './clock.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -34,6 +34,14 @@ export interface RunLogger {
   warn(fields: object, message: string): void
 }
 
+export interface RunOptions {
+  /**
+   * For a command that ends by itself. It takes all partitions or none, and a registry that stayed away for as long as
+   * it waits ends it. Default `false`.
+   */
+  readonly once?: boolean
+}
+
 /** Counts by the consumed topic. */
 export interface RunCounters {
   batch(service: string, records: number): void
@@ -59,16 +67,15 @@ const RESTART_WAIT_MS = 200
  * Any failure that may pass has one cure, whatever it was (lost connection, unknown outcome, busy log): all state is
  * dropped and the partitions start again from what the log says. Every other failure ends the service.
  *
- * @param how `alone`: all partitions or none
  * @throws OBS_LOG_GROUP_HELD when another process runs this service on this log and does not share its partitions
  */
 export async function runService<State, Input extends FoldInput<unknown>>(
   definition: ServiceDefinition<State, Input>,
   deps: RunDependencies,
   observer?: PartitionObserver<State>,
-  how: SubscribeOptions = {},
+  { once = false }: RunOptions = {},
 ): Promise<RunningService> {
-  const loop = new ServiceLoop(definition, deps, { observer, how })
+  const loop = new ServiceLoop(definition, deps, { observer, once })
   await loop.start()
   return loop
 }
@@ -79,7 +86,7 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   readonly #definition: ServiceDefinition<State, Input>
   readonly #deps: RunDependencies
   readonly #observer: PartitionObserver<State> | undefined
-  readonly #how: SubscribeOptions
+  readonly #once: boolean
   readonly #read: InputReader<Input>
   readonly #stopping = new AbortController()
   readonly #end = Promise.withResolvers<void>()
@@ -89,13 +96,13 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   constructor(
     definition: ServiceDefinition<State, Input>,
     deps: RunDependencies,
-    more: { readonly observer: PartitionObserver<State> | undefined; readonly how: SubscribeOptions },
+    more: { readonly observer: PartitionObserver<State> | undefined; readonly once: boolean },
   ) {
     this.name = definition.name
     this.#definition = definition
     this.#deps = deps
     this.#observer = more.observer
-    this.#how = more.how
+    this.#once = more.once
     this.#read = definition.read ?? defaultReader(definition, deps)
     this.ended = this.#end.promise
     this.ended.catch(() => {})
@@ -117,7 +124,7 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
   }
 
   #subscribe(): Promise<Subscription> {
-    return this.#deps.log.subscribe(this.name, this.#definition.consumes.name, this.#handler(), this.#how)
+    return this.#deps.log.subscribe(this.name, this.#definition.consumes.name, this.#handler(), { alone: this.#once })
   }
 
   /** Starts again after every failure that may pass. */
@@ -128,10 +135,14 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
         return
       } catch (error) {
         if (this.#stopping.signal.aborted) return
-        if (!isObstreamError(error) || !error.retryable) throw error
+        if (!isObstreamError(error) || !error.retryable || this.#isInVain(error)) throw error
         subscription = await this.#restart(error)
       }
     }
+  }
+
+  #isInVain(error: ObstreamError): boolean {
+    return this.#once && error.code === 'OBS_REGISTRY_UNAVAILABLE'
   }
 
   async #restart(failure: ObstreamError): Promise<Subscription> {
@@ -162,10 +173,11 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
         `${letter.topic}: ${letter.reason}`,
       )
     })
-    const foldDeps = { log, plans, deadLetters, codecs, signal: this.#stopping.signal }
     return {
-      assigned: async (partition, committed) => {
+      assigned: async (partition, committed, signal) => {
         this.#waitsFor = `what it said before on partition ${partition}`
+        const ending = AbortSignal.any([this.#stopping.signal, signal])
+        const foldDeps = { log, plans, deadLetters, codecs, signal: ending }
         const fold = await startPartition(this.#definition, this.#read, foldDeps, {
           partition,
           committed,

@@ -30,16 +30,18 @@ export async function startSampler(env: Environment): Promise<RunningService> {
   }
 }
 
-/** One round over all sources, then the end. @throws OBS_LOG_GROUP_HELD when a sampler runs; OBS_SAMPLER_CLOCK */
+/** One round over all sources, then the end. @throws OBS_LOG_GROUP_HELD, OBS_SAMPLER_CLOCK, OBS_REGISTRY_UNAVAILABLE */
 export async function sampleOnce(env: Environment, signal: AbortSignal): Promise<RoundSummary> {
   const deps = samplingDependencies(env)
   const round = new SamplingRound(deps)
-  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer, { alone: true })
+  const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer, { once: true })
+  const failed = Promise.withResolvers<never>()
+  memory.ended.catch(failed.reject)
   const stop = (): void => void round.stop()
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
   try {
-    return await round.run()
+    return await Promise.race([round.run(), failed.promise])
   } finally {
     signal.removeEventListener('abort', stop)
     await round.stop()

@@ -72,21 +72,28 @@ export const progressAt = (offset: Offset): Progress => ({
   reached: 1_782_604_800_000,
 })
 
+/** Waits for what never comes. @throws the signal's reason */
+export function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
 /** A handler that writes down what happens to it and commits after each batch. */
 export class Recorder implements PartitionHandler {
   /** `assigned 0 at 0`, `0:a 1:b`, `revoked 0`. */
   readonly events: string[] = []
   commits = true
-  onBatch: (batch: RecordBatch) => Promise<void> = async () => {}
+  onBatch: (batch: RecordBatch, ours: AbortSignal) => Promise<void> = async () => {}
+  readonly #signals = new Map<number, AbortSignal>()
 
-  async assigned(partition: number, committed: Progress | null): Promise<Offset> {
+  async assigned(partition: number, committed: Progress | null, signal: AbortSignal): Promise<Offset> {
+    this.#signals.set(partition, signal)
     this.events.push(`assigned ${partition} at ${committed?.offset ?? 'none'}`)
     return committed?.offset ?? 0
   }
 
   async batch(partition: number, batch: RecordBatch): Promise<Progress | null> {
     this.events.push(`${partition}> ${placesIn(batch).join(' ')}`)
-    await this.onBatch(batch)
+    await this.onBatch(batch, this.#signals.get(partition)!)
     return this.commits ? progressAt(batch.lastOffset + 1) : null
   }
 

@@ -15,6 +15,7 @@ import {
   read,
   record,
   recordsOf,
+  untilAborted,
 } from './eventlog-fixture.ts'
 
 const MORNING = Date.UTC(2026, 5, 27, 8)
@@ -284,6 +285,36 @@ export function eventLogContract(adapter: LogAdapter): void {
       const next = new Recorder()
       await log.subscribe('rollup', mine.wide.name, next)
       await eventually(() => next.events.includes('1> 0:a'))
+    })
+
+    test('a handler that waits is told when its partition is no longer its own, and holds nobody up', async () => {
+      const handler = new Recorder()
+      handler.onBatch = (_, ours) => untilAborted(ours)
+      await append('a')
+      const subscription = await log.subscribe('rollup', mine.plain.name, handler)
+      await eventually(() => handler.events.length === 2)
+      await subscription.stop()
+      await subscription.ended
+      expect(handler.events).toEqual(['assigned 0 at none', '0> 0:a', 'revoked 0'])
+      expect(await log.committed('rollup', mine.plain.name)).toEqual([])
+    })
+
+    test('a partition that waits does not keep the error of another one from those who wait for it', async () => {
+      const handler = new Recorder()
+      const fails = Promise.withResolvers<never>()
+      handler.onBatch = (batch, ours) => (placesIn(batch).includes('0:b') ? fails.promise : untilAborted(ours))
+      await append('a', mine.wide, 0)
+      await append('b', mine.wide, 1)
+      const subscription = await log.subscribe('rollup', mine.wide.name, handler)
+      await eventually(() => handler.events.includes('0> 0:a') && handler.events.includes('1> 0:b'))
+      fails.reject(new RangeError('planted'))
+      await expect(subscription.ended).rejects.toThrow(new RangeError('planted'))
+      expect(handler.events.filter((event) => event.startsWith('revoked')).toSorted()).toEqual(
+        handler.events
+          .filter((event) => event.startsWith('assigned'))
+          .map((event) => `revoked ${event[9]}`)
+          .toSorted(),
+      )
     })
 
     test('an error of `assigned` ends the subscription too', async () => {

@@ -17,9 +17,9 @@ class Member extends Recorder {
   readonly owned = new Set<number>()
   subscription!: Subscription
 
-  override async assigned(partition: number, committed: Parameters<Recorder['assigned']>[1]): Promise<number> {
-    this.owned.add(partition)
-    return super.assigned(partition, committed)
+  override async assigned(...what: Parameters<Recorder['assigned']>): Promise<number> {
+    this.owned.add(what[0])
+    return super.assigned(...what)
   }
 
   override revoked(partition: number): void {

@@ -106,6 +106,18 @@ describe('a schema that cannot read what was written before is refused', () => {
       message: expect.stringContaining(`written with schema ${oldest}: late: is new`),
     })
   })
+
+  testNeeding(missing, 'also when somebody has deleted those between', async () => {
+    const prefix = freshPrefix()
+    const oldest = await connect(prefix).register(subject, schemaWith(source))
+    await connect(prefix).register(subject, schemaWith(source, { ...late, default: false }))
+    await connect(prefix).register(subject, schemaWith(source, { ...late, default: true }))
+    expect(await ask(`/subjects/${prefix}${subject}/versions/2`, 'DELETE')).toBe(2)
+    await expect(connect(prefix).register(subject, schemaWith(source, late))).rejects.toMatchObject({
+      code: 'OBS_REGISTRY_INCOMPATIBLE',
+      message: expect.stringContaining(`written with schema ${oldest}: late: is new`),
+    })
+  })
 })
 
 testNeeding(missing, 'the registry library itself reads what a codec wrote', async () => {

@@ -88,7 +88,7 @@ export class FaultyLog {
     await Promise.all(
       places.map(async ({ partition }) => {
         const name = `${group}/${partition}`
-        let next: Offset = await handler.assigned(partition, this.#commits.get(name) ?? null)
+        let next: Offset = await handler.assigned(partition, this.#commits.get(name) ?? null, stopping)
         while (!stopping.aborted) {
           const { end } = this.#check((await this.#inner.offsets(topic))[partition]!)
           for await (const batch of this.log.read(topic, partition, next, Math.max(next, end))) {

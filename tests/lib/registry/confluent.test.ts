@@ -131,7 +131,14 @@ test('the wait begins with its reason, once, and ends when the registry comes', 
   expect(told[0]).toContain('waits 20s for schema 7')
 })
 
-test('a schema that was waited for in vain is still what the registry waits for, until it is known', async () => {
+test('a text that is no JSON is a fault of the registry, not of the record', async () => {
+  const registry = connect(await serve((_, response) => void response.end('{"schema":"{\\"type\\":"}')))
+  const { error } = await failureOf(registry.schema(7))
+  expect(error).toMatchObject({ code: 'OBS_REGISTRY_UNAVAILABLE' })
+  expect((error as Error).message).toContain('holds no JSON as schema 7')
+})
+
+test('nobody waits any more for a schema that was waited for in vain; asked for again, it may be known', async () => {
   let isKnown = false
   const url = await serve((_, response) => {
     response.writeHead(isKnown ? 200 : 404).end(JSON.stringify({ schema: '{"type":"string"}' }))
@@ -139,10 +146,10 @@ test('a schema that was waited for in vain is still what the registry waits for,
   const registry = connect(url)
   const { error } = await failureOf(registry.schema(7))
   expect(error).toMatchObject({ code: 'OBS_REGISTRY_UNAVAILABLE' })
-  expect(registry.waitsFor).toContain('does not know schema 7, perhaps not yet')
-  isKnown = true
-  await registry.schema(7)
+  expect((error as Error).message).toContain('does not know schema 7, perhaps not yet')
   expect(registry.waitsFor).toBeNull()
+  isKnown = true
+  expect(await registry.schema(7)).toEqual({ type: 'string' })
 })
 
 test('whoever waits can be told to stop, also while an answer is owed', async () => {

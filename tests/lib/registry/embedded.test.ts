@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
 import type { AvroSchema, SchemaRegistry } from '#lib/registry/port.ts'
+import { eventually } from '#tests/support/eventually.ts'
 
 const subject = 'obs.window.v1-value'
 
@@ -88,9 +89,26 @@ describe('ids', () => {
   test('an id that nobody knows may be known a moment later', async () => {
     const registry = newRegistry()
     await expect(registry.schema(1)).rejects.toMatchObject({ code: 'OBS_REGISTRY_UNAVAILABLE', retryable: true })
-    expect(registry.waitsFor).toContain('schema 1')
     await registry.register(subject, base)
     expect(await registry.schema(1)).toEqual(base)
+  })
+
+  test('a service waits for it, and says so as long as it does', async () => {
+    const registry = openEmbeddedRegistry(new MemorySchemaStore(), { schemaWaitMs: Number.POSITIVE_INFINITY })
+    const waiting = registry.schema(1)
+    await eventually(() => registry.waitsFor?.includes('schema with id 1'))
+    await registry.register(subject, base)
+    expect(await waiting).toEqual(base)
+    expect(registry.waitsFor).toBeNull()
+  })
+
+  test('a wait that is ended leaves nothing that would look like one', async () => {
+    const registry = openEmbeddedRegistry(new MemorySchemaStore(), { schemaWaitMs: Number.POSITIVE_INFINITY })
+    const stop = new AbortController()
+    const waiting = registry.schema(1, stop.signal)
+    await eventually(() => registry.waitsFor !== null)
+    stop.abort(new Error('the partition is gone'))
+    await expect(waiting).rejects.toThrow('the partition is gone')
     expect(registry.waitsFor).toBeNull()
   })
 })
