@@ -101,6 +101,11 @@ const flags: Readonly<Record<string, Flag>> = {
       expect(existsSync(join(dataDir, 'log'))).toBe(false)
     },
   },
+  // A log on Kafka asks it (tests/kafka/registry-desk.test.ts); the embedded log keeps its schemas itself and asks nobody.
+  '--registry': {
+    value: 'http://127.0.0.1:1',
+    check: (_, { stdout }) => expect(JSON.parse(stdout)).toMatchObject({ status: 'ok' }),
+  },
   '--config': {
     value: 'mine.yaml',
     prepare: (dataDir) => renameSync(join(dataDir, 'obstream.yaml'), join(dataDir, 'mine.yaml')),

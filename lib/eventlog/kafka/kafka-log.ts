@@ -118,8 +118,15 @@ export class KafkaLog implements EventLog {
 
   async *follow(topic: string, partition: number, from: Offset, signal: AbortSignal): AsyncGenerator<RecordBatch> {
     if (signal.aborted) return
-    await this.#boundsOf(topic, partition)
-    yield* this.#follows.batches({ topic: this.#nameOf(topic), partition, from }, this.#unlessClosed(signal))
+    this.#refuseClosed(topic)
+    const until = this.#unlessClosed(signal)
+    try {
+      await this.#boundsOf(topic, partition)
+    } catch (error) {
+      if (until.aborted) return
+      throw error
+    }
+    yield* this.#follows.batches({ topic: this.#nameOf(topic), partition, from }, until)
   }
 
   async offsets(topic: string, atMs?: Instant): Promise<readonly PartitionOffsets[]> {
