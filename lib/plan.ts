@@ -1,10 +1,13 @@
-import type { Instant, Milliseconds } from './time.ts'
+import { DAY_MS, type Instant, type Milliseconds } from './time.ts'
 
 /**
  * Number of the folds' behaviour. A change of code that alters any output byte for the same log raises it; the museum
  * in `tests/replay` fails otherwise.
  */
 export const ENGINE = 1
+
+/** No plan takes samples that are later than this; what is older is settled for every plan to come. */
+export const MAX_LATENESS_MS = 14 * DAY_MS
 
 /** Everything in the configuration that a fold may know. Content-addressed: see `planRecord` in `codec/plan-json.ts`. */
 export interface Plan {

@@ -2,7 +2,7 @@ import type { Cause } from '#lib/cause.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Gap, Tick } from '#lib/facts.ts'
 import { gapKey } from '#lib/keys.ts'
-import type { PlannedSource } from '#lib/plan.ts'
+import { MAX_LATENESS_MS, type PlannedSource } from '#lib/plan.ts'
 import type { FoldOutput, StepContext } from '#lib/runtime/define-service.ts'
 import type { Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
@@ -186,9 +186,10 @@ function beginWatch(board: Board, source: PlannedSource, before: Now | null, now
   return watch
 }
 
-function forget(board: Board, { plan, grid, tickAt, closedThroughAt }: Now): void {
+/** What this plan takes no sample for any more, a later one may, if it takes later ones. */
+function forget(board: Board, { grid, tickAt, closedThroughAt }: Now): void {
   if (board.restoredGaps.size > 0)
     for (const [source, { decidedAt }] of board.restoredGaps) if (decidedAt <= tickAt) board.restoredGaps.delete(source)
-  const tooLateThroughAt = Math.min(closedThroughAt, tickAt - plan.plan.latenessMs)
+  const tooLateThroughAt = Math.min(closedThroughAt, tickAt - MAX_LATENESS_MS)
   if (grid.isMixed) grid.forgetOlder(tooLateThroughAt, oldestTickNeeded(board, board.now!))
 }

@@ -71,6 +71,18 @@ describe('so it is, when between mark and restart', () => {
     ])
   })
 
+  test('nobody takes samples any more from before a change of the window length', () => {
+    const halfHourly = { ...demo, window: '30m' }
+    expectNoTraceOfRestarts([
+      ...every('20:50 21:12', demo),
+      ...every('21:20 21:50 2026-07-11T21:59:59Z', halfHourly),
+      probe('a', '2026-07-11T21:10:00Z', 1),
+      ...every('2026-07-11T22:10:00Z 2026-07-11T23:10:00Z', halfHourly),
+      probe('a', '21:05', 1),
+      ...every('2026-07-11T23:10:01Z', halfHourly),
+    ])
+  })
+
   test('a source leaves the plan and comes back with other slots', () => {
     const back = { expects: [source('a', '10m', '3m')] }
     expectNoTraceOfRestarts([

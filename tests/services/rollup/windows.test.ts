@@ -2,10 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { factSha256 } from '#lib/codec/fact-json.ts'
 import type { Breach } from '#lib/facts.ts'
+import { rollup } from '#services/rollup/service.ts'
 import {
   at,
   brief,
   type Entry,
+  Folding,
   plan,
   probe,
   probes,
@@ -260,6 +262,30 @@ describe('another window length', () => {
         .slice(windowsOf(rollUp(log)).length)
         .map(brief),
     ).toEqual(['a/20:00:00Z/r1 insufficient 2/4 p95 2 late'])
+  })
+
+  test('knows the windows of their time also when they were too late for one plan and a later one takes them again', () => {
+    const strict = { ...halfHourly, lateness: '30m' }
+    const log = [
+      tick('20:10', hourly),
+      probe('a', '20:50', 1),
+      ...['20:30', '23:10', '28T02:00'].map((time) => tick(time, strict)),
+      tick('28T02:01', halfHourly),
+    ]
+    const copied = [...log, probe('a', '20:50', 1), tick('28T02:02', halfHourly)]
+    expect(rollUp(copied)).toEqual(rollUp(log))
+  })
+
+  test('asks a restart to see the change for fourteen days, after which no plan takes a sample from before it', () => {
+    const log = [
+      tick('20:10', hourly),
+      ...['20:30', '2026-07-11T21:59:59Z', '2026-07-11T22:00:00Z', '2026-07-11T23:00:00Z'].map((time) =>
+        tick(time, halfHourly),
+      ),
+    ]
+    const folding = new Folding(log)
+    const marks = log.map((_, i) => rollup.mark(folding.fold(i, i + 1).board)![0])
+    expect(marks).toEqual([0, 0, 0, 1, 3])
   })
 })
 
