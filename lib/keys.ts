@@ -50,7 +50,7 @@ export function windowName(source: string, startAt: Instant): string {
   return joinKey(keyPart(source), instantPart(startAt))
 }
 
-/** `source/gap/slot`. */
+/** `source/gap/slot`: a gap, which is said once. */
 export function gapKey(source: string, slotAt: Instant): string {
   return joinKey(keyPart(source), 'gap', instantPart(slotAt))
 }
@@ -68,9 +68,14 @@ export function alertKey(alertId: string, sequence: number): string {
   return `${alertId}/${String(sequence).padStart(4, '0')}`
 }
 
-/** `breach/rule/source/<window>` or `no_data/rule/source/<slot or window>`: one id per episode. */
-export function alertId(about: 'breach' | 'no_data', ruleId: string, source: string, at: Instant): string {
-  return joinKey(about, keyPart(ruleId), keyPart(source), instantPart(at))
+/**
+ * `breach/rule/source/start`, `no_data/rule/source/start` or `no_data/rule/source/gap/slot`: one id per episode.
+ *
+ * @param begin the name of what the episode began with, a window or a gap: a slot and a window that start at one instant
+ *   may each begin one, when rules changed and changed back between them
+ */
+export function alertId(about: 'breach' | 'no_data', ruleId: string, begin: string): string {
+  return joinKey(about, keyPart(ruleId), begin)
 }
 
 /**

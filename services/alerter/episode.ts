@@ -1,7 +1,7 @@
 import type { Cause } from '#lib/cause.ts'
 import { compareCauses } from '#lib/cause.ts'
 import type { Alert, AlertKind, Evidence, Gap, Window } from '#lib/facts.ts'
-import { alertId, alertKey } from '#lib/keys.ts'
+import { alertId, alertKey, gapKey, windowName } from '#lib/keys.ts'
 import type { Rule } from '#lib/plan.ts'
 import type { FoldOutput } from '#lib/runtime/define-service.ts'
 import { formatInstant, HOUR_MS, type Instant, MINUTE_MS, type Milliseconds } from '#lib/time.ts'
@@ -50,17 +50,18 @@ export interface Saying {
   readonly evidence: readonly Evidence[]
 }
 
-/** @param parts `at`: the instant in its id; `windows`: in order of start, kept and changed from now on */
+/** @param parts `at`: the slot or the start of the window that it began with; `windows`: in order of start, kept and changed */
 export function newEpisode(
   about: 'breach' | 'no_data',
   occasion: Occasion & { readonly rule: Rule },
   parts: { readonly at: Instant; readonly since: Cause; readonly windows: JudgedWindow[] },
 ): Episode {
   const { rule } = occasion
-  const { source, decidedAt } = occasion.fact
+  const { type, source, decidedAt } = occasion.fact
+  const begin = type === 'gap' ? gapKey(source, parts.at) : windowName(source, parts.at)
   return {
     about,
-    id: alertId(about, rule.id, source, parts.at),
+    id: alertId(about, rule.id, begin),
     source,
     ruleId: rule.id,
     at: parts.at,

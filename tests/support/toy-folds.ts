@@ -74,7 +74,7 @@ export const sums = defineService<Sums, FoldInput<WindowFact>>({
     running.sum += value.missingCount
     if (running.sum >= 3) state.running = null
     if (running.sum < 2) return []
-    const id = alertId('no_data', 'toy', value.source, value.slotAt)
+    const id = alertId('no_data', 'toy', gapKey(value.source, value.slotAt))
     const alert = {
       alertId: id,
       sequence: running.sequence,

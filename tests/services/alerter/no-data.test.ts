@@ -16,7 +16,7 @@ describe('a silence told by gaps', () => {
   test('names the gaps as evidence and the slot in its id', () => {
     const [opened, escalated] = alertsOf([gap(at('12:30')), gap(at('13:00'), { missingCount: 4 })])
     expect(opened).toMatchObject({
-      alertId: 'no_data/latency_p95/router_demo/2026-06-22T12:30:00Z',
+      alertId: 'no_data/latency_p95/router_demo/gap/2026-06-22T12:30:00Z',
       reason: 'samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z',
       thresholdMs: null,
       evidence: [{ key: 'router_demo/gap/2026-06-22T12:30:00Z', verdict: 'gap', count: 0, p95Ms: null }],
@@ -96,6 +96,16 @@ describe('a silence told by gaps', () => {
 })
 
 describe('a silence told by thin windows', () => {
+  test('is another alert than one told by the gap in its first window, which a change of rules ended and took back', () => {
+    const other = plan({ rules: [rule({ id: 'other' })] })
+    const facts = [gap(at('12:00')), gap(at('12:30'), { plan: other }), ...hours('I I I I', at('12:00'))]
+    expect(alertsOf(facts).flatMap(({ kind, alertId }) => (kind === 'opened' ? [alertId] : []))).toEqual([
+      'no_data/latency_p95/router_demo/gap/2026-06-22T12:00:00Z',
+      'no_data/other/router_demo/gap/2026-06-22T12:30:00Z',
+      'no_data/latency_p95/router_demo/2026-06-22T12:00:00Z',
+    ])
+  })
+
   test('opens with more than three in a row, and stays a warning', () => {
     expect(transitions(hours('I I I'))).toEqual([])
     expect(transitions(hours('I I I I I I I'))).toEqual(['04:00 opened warning no_data'])
