@@ -13,23 +13,26 @@ export interface Misfit {
  * Every field has to be given and no other may be there; strings are without lone surrogates; longs lie between -2^52 and
  * 2^53 - 2, where avsc is exact.
  */
-export function misfit(shape: Shape, value: unknown, path: readonly string[] = []): Misfit | undefined {
+export function misfit(shape: Shape, value: unknown): Misfit | undefined {
   switch (shape.kind) {
     case 'array':
-      return Array.isArray(value) ? misfitItem(shape.items, value, path) : wrong(path, value, 'an array')
+      return Array.isArray(value) ? misfitItem(shape.items, value) : wrong(value, 'an array')
     case 'map':
-      return isObject(value) ? misfitEntry(shape.values, value, path) : wrong(path, value, 'an object')
+      return isObject(value) ? misfitEntry(shape.values, value) : wrong(value, 'an object')
     case 'record':
-      return isObject(value) ? misfitField(shape, value, path) : wrong(path, value, 'an object')
+      return isObject(value) ? misfitField(shape, value) : wrong(value, 'an object')
     case 'union':
-      return misfitBranch(shape.branches, value, path)
+      return misfitBranch(shape.branches, value)
     case 'enum':
-      return shape.symbols.includes(value as string)
-        ? undefined
-        : wrong(path, value, `one of ${shape.symbols.join(', ')}`)
+      return shape.symbols.includes(value as string) ? undefined : wrong(value, `one of ${shape.symbols.join(', ')}`)
     default:
-      return fits(shape, value) ? undefined : wrong(path, value, wanted[shape.kind])
+      return fits(shape, value) ? undefined : wrong(value, wanted[shape.kind])
   }
+}
+
+/** The path is put together on the way back from a fault: a value that fits costs none. */
+function within(name: string, { path, problem }: Misfit): Misfit {
+  return { path: [name, ...path], problem }
 }
 
 const wanted = {
@@ -68,53 +71,55 @@ function fits(shape: Simple, value: unknown): boolean {
   }
 }
 
-function misfitItem(items: Shape, value: readonly unknown[], path: readonly string[]): Misfit | undefined {
+function misfitItem(items: Shape, value: readonly unknown[]): Misfit | undefined {
   for (let i = 0; i < value.length; i++) {
-    const found = misfit(items, value[i], [...path, String(i)])
-    if (found) return found
+    const found = misfit(items, value[i])
+    if (found) return within(String(i), found)
   }
   return undefined
 }
 
-function misfitEntry(values: Shape, value: object, path: readonly string[]): Misfit | undefined {
+function misfitEntry(values: Shape, value: object): Misfit | undefined {
   for (const [key, member] of Object.entries(value)) {
-    if (key === '__proto__') return { path, problem: 'the key "__proto__" is not allowed' }
-    if (!key.isWellFormed()) return { path, problem: `the key ${JSON.stringify(key)} holds a lone surrogate` }
-    const found = misfit(values, member, [...path, key])
-    if (found) return found
+    if (key === '__proto__') return { path: [], problem: 'the key "__proto__" is not allowed' }
+    if (!key.isWellFormed()) return { path: [], problem: `the key ${JSON.stringify(key)} holds a lone surrogate` }
+    const found = misfit(values, member)
+    if (found) return within(key, found)
   }
   return undefined
 }
 
-function misfitField(shape: RecordShape, value: object, path: readonly string[]): Misfit | undefined {
+function misfitField(shape: RecordShape, value: object): Misfit | undefined {
   for (const field of shape.fields) {
-    if (!Object.hasOwn(value, field.name)) return { path: [...path, field.name], problem: 'is missing' }
-    const found = misfit(field.shape, value[field.name as keyof typeof value], [...path, field.name])
-    if (found) return found
+    if (!Object.hasOwn(value, field.name)) return { path: [field.name], problem: 'is missing' }
+    const found = misfit(field.shape, value[field.name as keyof typeof value])
+    if (found) return within(field.name, found)
   }
   const names = Object.keys(value)
   if (names.length === shape.fields.length) return undefined
   const foreign = names.find((name) => shape.fields.every((field) => field.name !== name))!
-  return { path: [...path, foreign], problem: `is no field of ${shape.name}` }
+  return { path: [foreign], problem: `is no field of ${shape.name}` }
 }
 
 /** A union is a value or null here: what fits no branch is told of the branch that is not null. */
-function misfitBranch(branches: readonly Shape[], value: unknown, path: readonly string[]): Misfit | undefined {
+function misfitBranch(branches: readonly Shape[], value: unknown): Misfit | undefined {
+  if (value === null && branches.some(({ kind }) => kind === 'null')) return undefined
   let first: Misfit | undefined
   for (const branch of branches) {
-    const found = misfit(branch, value, path)
+    if (branch.kind === 'null') continue
+    const found = misfit(branch, value)
     if (!found) return undefined
-    if (branch.kind !== 'null') first ??= found
+    first ??= found
   }
-  return first ?? wrong(path, value, 'null')
+  return first ?? wrong(value, 'null')
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)
 }
 
-function wrong(path: readonly string[], value: unknown, expected: string): Misfit {
-  return { path, problem: `${shown(value)} is not ${expected}` }
+function wrong(value: unknown, expected: string): Misfit {
+  return { path: [], problem: `${shown(value)} is not ${expected}` }
 }
 
 function shown(value: unknown): string {

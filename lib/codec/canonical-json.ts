@@ -16,29 +16,46 @@ export const MAX_JSON_DEPTH = 512
  *   own, cycles, and nesting beyond 512. Nothing is left out or repaired in silence.
  */
 export function canonicalJson(value: unknown): string {
-  refuseInexact(value, [])
+  const inexact = inexactIn(value, 0)
+  if (inexact) throw refusal(inexact)
   return canonicalize(value)!
 }
 
-function refuseInexact(value: unknown, path: readonly string[]): void {
-  if (typeof value === 'number') refuseNumber(value, path)
-  else if (typeof value === 'string') refuseString(value, path)
-  else if (typeof value === 'object' && value !== null) refuseWithin(value, path)
-  else if (value !== null && typeof value !== 'boolean') throw refusal(path, `${typeof value} has no JSON form`)
+/** Where and why a value has no exact JSON. The path is put together on the way back: a value that is good costs none. */
+interface Inexact {
+  readonly path: readonly string[]
+  readonly problem: string
 }
 
-function refuseWithin(value: object, path: readonly string[]): void {
-  if (path.length >= MAX_JSON_DEPTH) throw refusal(path, `is nested deeper than ${MAX_JSON_DEPTH}, or in a circle`)
+function inexactIn(value: unknown, depth: number): Inexact | undefined {
+  if (typeof value === 'number') return here(problemOfNumber(value))
+  if (typeof value === 'string') return here(problemOfString(value))
+  if (typeof value === 'object' && value !== null) return inexactWithin(value, depth)
+  return value === null || typeof value === 'boolean' ? undefined : here(`${typeof value} has no JSON form`)
+}
+
+function inexactWithin(value: object, depth: number): Inexact | undefined {
+  if (depth >= MAX_JSON_DEPTH) return here(`is nested deeper than ${MAX_JSON_DEPTH}, or in a circle`)
   if (Array.isArray(value)) {
     // By index, not `forEach`: a hole is `undefined` too.
-    for (let i = 0; i < value.length; i++) refuseInexact(value[i], [...path, String(i)])
-    return
+    for (let i = 0; i < value.length; i++) {
+      const found = inexactIn(value[i], depth + 1)
+      if (found) return { path: [String(i), ...found.path], problem: found.problem }
+    }
+    return undefined
   }
-  if (!isPlain(value)) throw refusal(path, `${value.constructor?.name} is not a plain object`)
-  for (const [name, member] of Object.entries(value)) {
-    refuseString(name, path)
-    refuseInexact(member, [...path, name])
+  if (!isPlain(value)) return here(`${value.constructor?.name} is not a plain object`)
+  for (const name of Object.keys(value)) {
+    const found = here(problemOfString(name))
+    if (found) return found
+    const inside = inexactIn(value[name as keyof typeof value], depth + 1)
+    if (inside) return { path: [name, ...inside.path], problem: inside.problem }
   }
+  return undefined
+}
+
+function here(problem: string | undefined): Inexact | undefined {
+  return problem === undefined ? undefined : { path: [], problem }
 }
 
 /** What writes itself in its own way (a date) or not at all (a map) is not plain; an instance of a simple class is. */
@@ -47,17 +64,17 @@ function isPlain(value: object): boolean {
   return !('toJSON' in value && typeof value.toJSON === 'function')
 }
 
-function refuseNumber(value: number, path: readonly string[]): void {
-  if (!Number.isFinite(value)) throw refusal(path, `${value} has no JSON form`)
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw refusal(path, `${value} is an integer beyond 2^53`)
+function problemOfNumber(value: number): string | undefined {
+  if (!Number.isFinite(value)) return `${value} has no JSON form`
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? `${value} is an integer beyond 2^53` : undefined
 }
 
-function refuseString(text: string, path: readonly string[]): void {
-  if (!text.isWellFormed()) throw refusal(path, `${JSON.stringify(text)} holds a lone surrogate`)
+function problemOfString(text: string): string | undefined {
+  return text.isWellFormed() ? undefined : `${JSON.stringify(text)} holds a lone surrogate`
 }
 
-/** `path` may be that of a circle: only its beginning is shown. */
-function refusal(path: readonly string[], problem: string): TypeError {
+/** The path may be that of a circle: only its beginning is shown. */
+function refusal({ path, problem }: Inexact): TypeError {
   const shown = path.length > 16 ? [...path.slice(0, 16), '…'] : path
   return new TypeError(`no canonical JSON: ${shown.length === 0 ? 'the value' : shown.join('.')}: ${problem}`)
 }

@@ -5,8 +5,16 @@ import type { JsonValue } from './canonical-json.ts'
  * them. Only an underscore before a letter is an edge of a word, so `p95_ms` is `p95Ms` and `sha256` stays.
  */
 export function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter, at: number) => (at === 0 ? '' : '_') + letter.toLowerCase())
+  let known = snakeNames.get(name)
+  if (known === undefined) {
+    known = name.replaceAll(/[A-Z]/g, (letter, at: number) => (at === 0 ? '' : '_') + letter.toLowerCase())
+    snakeNames.set(name, known)
+  }
+  return known
 }
+
+/** Of the fields of our facts and schemas: a few hundred, asked for with every record that is hashed. */
+const snakeNames = new Map<string, string>()
 
 export function toCamelCase(name: string): string {
   return name.replaceAll(/_[a-z]/g, (edge) => edge[1]!.toUpperCase())
