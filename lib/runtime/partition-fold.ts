@@ -248,9 +248,10 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
     const position = this.#derived ? (this.#done === null ? [0] : nextCause(this.#done)) : [this.#nextOffset]
     if (this.#isSilent(position)) return null
     const reached = this.#definition.reached(this.state)
-    const mark = this.#definition.mark(this.state) ?? position
-    if (!this.#derived) return { offset: mark[0]!, mark, position, floor: null, done: [this.#nextOffset - 1], reached }
-    this.#seen.forgetBefore(mark)
+    const needed = this.#definition.mark(this.state) ?? position
+    if (!this.#derived)
+      return { offset: needed[0]!, mark: needed, position, floor: null, done: [this.#nextOffset - 1], reached }
+    const mark = this.#seen.forgetBefore(needed)
     const offset = this.#seen.offset(this.#nextOffset)
     return { offset, mark, position, floor: this.#seen.floor, done: this.#done, reached }
   }
