@@ -14,7 +14,7 @@ import {
   stopBreachWatch,
 } from './breach-watch.ts'
 import type { Occasion } from './episode.ts'
-import { annotateClosed, oldestCause } from './episode.ts'
+import { annotateClosed, olderCause } from './episode.ts'
 import { gapWords } from './evidence.ts'
 import type { WindowNews } from './judged-window.ts'
 import { judge } from './judged-window.ts'
@@ -156,14 +156,15 @@ export function oldestNeeded(board: AlertBoard): Cause | null {
   const start = startOfTrail(board.trail)
   if (start === null || board.nowAt === null) return null
   const now = board.nowAt
-  const needed = [start]
+  let oldest = start
   for (const { breach, noData } of board.sources.values()) {
-    for (const window of breach.quiet) needed.push(window.cause)
-    for (const window of noData.run) needed.push(window.cause)
+    for (const { cause } of breach.quiet) oldest = olderCause(oldest, cause)
+    for (const { cause } of noData.run) oldest = olderCause(oldest, cause)
     for (const { open, closed } of [breach, noData]) {
-      if (open) needed.push(open.episode.since)
-      for (const episode of closed) if (isRemembered(episode, breach.quiet, now)) needed.push(episode.since)
+      if (open) oldest = olderCause(oldest, open.episode.since)
+      for (const episode of closed)
+        if (isRemembered(episode, breach.quiet, now)) oldest = olderCause(oldest, episode.since)
     }
   }
-  return oldestCause(needed)
+  return oldest
 }

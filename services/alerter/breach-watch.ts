@@ -2,7 +2,7 @@ import type { Cause } from '#lib/cause.ts'
 import type { Rule } from '#lib/plan.ts'
 import type { FoldOutput } from '#lib/runtime/define-service.ts'
 import type { Instant } from '#lib/time.ts'
-import type { Episode, Occasion } from './episode.ts'
+import type { EndedEpisode, Episode, Occasion } from './episode.ts'
 import {
   addWindow,
   annotate,
@@ -29,7 +29,7 @@ export interface BreachWatch {
   readonly quiet: JudgedWindow[]
   open: OpenBreach | null
   /** Ended alerts of which a window may still be corrected. */
-  readonly closed: Episode[]
+  readonly closed: EndedEpisode[]
 }
 
 export interface OpenBreach {
@@ -77,7 +77,7 @@ function openIfDue(watch: BreachWatch, news: WindowNews, words: string): readonl
  * @returns `undefined` when every window of the streak has named an alert: it waits for another breach
  */
 function identify(
-  closed: readonly Episode[],
+  closed: readonly EndedEpisode[],
   streak: readonly JudgedWindow[],
 ): { at: Instant; since: Cause } | undefined {
   const taken = closed.filter((episode) => streak.some(({ startAt }) => startAt === episode.at))
@@ -87,7 +87,7 @@ function identify(
 }
 
 /** Whether an ended alert still matters at `now`: a window of it may be corrected, or a streak holds the one it is named after. */
-export function isRemembered(episode: Episode, quiet: readonly JudgedWindow[], now: Instant): boolean {
+export function isRemembered(episode: EndedEpisode, quiet: readonly JudgedWindow[], now: Instant): boolean {
   return episode.correctableUntilAt >= now || quiet.some(({ startAt }) => startAt === episode.at)
 }
 

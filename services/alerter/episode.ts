@@ -32,9 +32,19 @@ export interface Episode {
   correctableUntilAt: Instant
 }
 
+/** An alert that has ended: of its windows only what a note on a late revision says. There may be a hundred thousand. */
+export interface EndedEpisode extends Omit<Episode, 'windows'> {
+  readonly windows: Pick<JudgedWindow, 'startAt' | 'verdict'>[]
+}
+
 /** The first of some causes, at least one. */
 export function oldestCause(causes: readonly Cause[]): Cause {
-  return causes.reduce((oldest, cause) => (compareCauses(cause, oldest) < 0 ? cause : oldest))
+  return causes.reduce(olderCause)
+}
+
+/** The first of two causes. */
+export function olderCause(a: Cause, b: Cause): Cause {
+  return compareCauses(b, a) < 0 ? b : a
 }
 
 /** The fact that a transition follows from. */
@@ -80,7 +90,7 @@ export function newEpisode(
 }
 
 /** Says a transition, and moves severity, sequence and the base of reminders. */
-export function speak(episode: Episode, occasion: Occasion, saying: Saying): FoldOutput {
+export function speak(episode: EndedEpisode, occasion: Occasion, saying: Saying): FoldOutput {
   const { fact } = occasion
   if (saying.kind === 'escalated') episode.severity = 'critical'
   if (saying.kind !== 'annotated') episode.spokeAt = fact.decidedAt
@@ -133,7 +143,7 @@ export function endFor(episode: Episode, occasion: Occasion, reason: string): Fo
 }
 
 /** Notes a late revision of one of the alert's windows. */
-export function annotate(episode: Episode, news: WindowNews, reason: string): FoldOutput {
+export function annotate(episode: EndedEpisode, news: WindowNews, reason: string): FoldOutput {
   const evidence = [evidenceOf(news.key, news.fact)]
   return speak(episode, news, { kind: 'annotated', reason, streak: 0, evidence })
 }
@@ -160,26 +170,23 @@ export function forgetUncorrectable(episode: Episode, at: Instant): readonly Jud
   return episode.windows.splice(0, first < 0 ? episode.windows.length : first)
 }
 
-/** Keeps an ended alert for as long as one of its windows may be annotated; of its windows nothing is named any more. */
-export function keepClosed(closed: Episode[], episode: Episode): void {
-  episode.windows.forEach((window, index) => {
-    if (window.evidence) episode.windows[index] = { ...window, evidence: null }
-  })
-  closed.push(episode)
+/** Keeps an ended alert for as long as one of its windows may be annotated. */
+export function keepClosed(closed: EndedEpisode[], episode: Episode): void {
+  closed.push({ ...episode, windows: episode.windows.map(({ startAt, verdict }) => ({ startAt, verdict })) })
 }
 
 /** Annotates the ended alerts that a corrected window belongs to. */
-export function annotateClosed(closed: readonly Episode[], news: WindowNews): readonly FoldOutput[] {
+export function annotateClosed(closed: readonly EndedEpisode[], news: WindowNews): readonly FoldOutput[] {
   return closed.flatMap((episode) => {
     const index = indexOfWindow(episode, news.judged.startAt)
     const old = episode.windows[index]
     if (!old) return []
-    episode.windows[index] = { ...old, verdict: news.fact.verdict, revision: news.fact.revision }
+    episode.windows[index] = { startAt: old.startAt, verdict: news.fact.verdict }
     return [annotate(episode, news, correctionWords(old, news.fact))]
   })
 }
 
 /** @returns -1 when the window is none of the alert's */
-export function indexOfWindow(episode: Episode, startAt: Instant): number {
+export function indexOfWindow(episode: EndedEpisode, startAt: Instant): number {
   return episode.windows.findIndex((window) => window.startAt === startAt)
 }

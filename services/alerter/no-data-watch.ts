@@ -3,7 +3,7 @@ import type { Evidence, Gap } from '#lib/facts.ts'
 import type { Rule } from '#lib/plan.ts'
 import type { FoldOutput } from '#lib/runtime/define-service.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
-import type { Episode, Occasion } from './episode.ts'
+import type { EndedEpisode, Episode, Occasion } from './episode.ts'
 import {
   addWindow,
   annotate,
@@ -29,7 +29,7 @@ export interface NoDataWatch {
   readonly run: JudgedWindow[]
   open: OpenNoData | null
   /** Ended alerts of which a window may still be corrected. */
-  readonly closed: Episode[]
+  readonly closed: EndedEpisode[]
 }
 
 export interface OpenNoData {
