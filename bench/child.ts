@@ -1,5 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+
+/** The flags of Node that the first line of `obstream` names: a benchmark runs as the product does. */
+const flags = readFileSync(new URL('../bin/obstream.mjs', import.meta.url), 'utf8')
+  .split('\n', 1)[0]!
+  .match(/--\S+/g)!
 
 /**
  * Runs a file of the benchmark in a process of its own, so that its memory and CPU time are its own.
@@ -7,7 +13,7 @@ import { once } from 'node:events'
  * @returns what it printed on stdout, read as JSON
  */
 export async function runChild<Result>(file: URL, args: readonly string[]): Promise<Result> {
-  const child = spawn(process.execPath, [file.pathname, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...flags, file.pathname, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part

@@ -1,6 +1,9 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 // Runs cli/main.ts on a Node that can: 24 or newer runs TypeScript itself. An older one starts the Node that npm
 // installed beside this package. Plain JavaScript, so that even an old Node gets as far as the message.
+//
+// The flag (MiB): V8 takes the size of its young generation from that of the machine, up to 128 MiB for each process of
+// ours, whose live data is a third of that. A smaller one costs no measurable time.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -36,7 +39,7 @@ function installedNode() {
 }
 
 function runOn(node) {
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
   const passed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
   const pass = (signal) => child.kill(signal)
   for (const signal of passed) process.on(signal, pass)

@@ -217,7 +217,8 @@ describe('tail', () => {
 describe('bin/obstream.mjs', () => {
   test('can be executed itself', () => {
     expect(statSync(BIN).mode & 0o111).toBe(0o111)
-    expect(readFileSync(BIN, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    const { status, stdout } = spawnSync(BIN, ['--version'], { encoding: 'utf8' })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
 
   const oldNode = findOldNode()
