@@ -23,6 +23,13 @@ interface Need {
   readonly cause: Cause
 }
 
+/**
+ * Of a silence that is settled at once, at most so much is told: the first two times, which open an alert and make it
+ * critical, and the newest, which holds the whole length. So a tick after days brings no more records than one after
+ * minutes.
+ */
+const MOST_TOLD_AT_ONCE = 3
+
 /** Where a watch begins. */
 export interface WatchStart {
   /** The tick that begins it. */
@@ -96,7 +103,7 @@ export class SlotWatch {
    * Settles the slots that ended at or before `throughAt`.
    *
    * @param everySlots tell of a silence after so many missing slots, and after as many again
-   * @returns what to tell, in order
+   * @returns what to tell, in order; of each silence at most `MOST_TOLD_AT_ONCE` times
    */
   settle(throughAt: Instant, calendar: CalendarPlan, everySlots: number): readonly Silence[] {
     const newest = this.#newestEnded(throughAt)
@@ -148,6 +155,7 @@ export class SlotWatch {
     if (row.count - row.told < everySlots) return
     row.told = row.count
     this.#newestTold = this.#settled
+    if (told.at(-MOST_TOLD_AT_ONCE)?.firstSlotAt === row.firstSlotAt) told.pop()
     told.push({ firstSlotAt: row.firstSlotAt, slotAt, missingCount: row.count })
   }
 

@@ -42,6 +42,60 @@ test('what is told does not depend on how often ticks come', () => {
   expect(gaps([tick('22:00', DEMO), tick('23:40', DEMO)])).toEqual(gaps(minutes('22:00', '23:40')))
 })
 
+describe('of a silence that one tick finds', () => {
+  test('the first two times and the newest are told, with their count and first slot', () => {
+    expect(gaps([tick('22:00', DEMO), tick('28T03:40', DEMO)])).toEqual([
+      '22:00 to 22:15 (2)',
+      '22:00 to 22:45 (4)',
+      '22:00 to 03:15 (22)',
+    ])
+  })
+
+  test('so it is when the silence was told before, and later ticks count on', () => {
+    const told = gaps([...minutes('22:00', '22:40'), tick('28T03:40', DEMO), tick('28T04:10', DEMO)])
+    expect(told).toEqual([
+      '22:00 to 22:15 (2)',
+      '22:00 to 22:45 (4)',
+      '22:00 to 23:15 (6)',
+      '22:00 to 03:15 (22)',
+      '22:00 to 03:45 (24)',
+    ])
+  })
+
+  test('each silence counts for itself', () => {
+    const log = [tick('22:00', DEMO), probe('router_demo', '23:00', 1), tick('28T03:40', DEMO)]
+    expect(gaps(log)).toEqual([
+      '22:00 to 22:15 (2)',
+      '22:00 to 22:45 (4)',
+      '23:15 to 23:30 (2)',
+      '23:15 to 00:00 (4)',
+      '23:15 to 03:00 (16)',
+    ])
+  })
+
+  test('what opens an alert and makes it critical is told as with a tick every minute, and how long it has lasted', () => {
+    const once = rollUp([tick('22:00', DEMO), tick('28T09:00', DEMO)])
+    const often = rollUp(minutes('22:00', '28T09:00'))
+    expect(gapsOf(once).slice(0, 2)).toMatchObject(
+      gapsOf(often)
+        .slice(0, 2)
+        .map(({ key }) => ({ key })),
+    )
+    expect(gapsOf(once).at(-1)).toMatchObject({
+      key: gapsOf(often).at(-1)!.key,
+      missingCount: gapsOf(often).at(-1)!.missingCount,
+    })
+  })
+})
+
+test('a thousand sources of a second each that are silent for two hours make no more than three records each', () => {
+  const many = {
+    expects: Array.from({ length: 1_000 }, (_, i) => source(`router_${i}`, '1s')),
+    window: '24h',
+  }
+  expect(rollUp([tick('10:00', many), tick('12:10', many)])).toHaveLength(3_000)
+})
+
 test('any sample fills its slot: slow, failed or skipped', () => {
   for (const [latencyMs, outcome] of [
     [9_000, 'timeout'],
