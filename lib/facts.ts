@@ -86,7 +86,7 @@ export interface Gap {
   readonly plan: string
 }
 
-export type RejectReason = 'too_late' | 'too_early' | 'window_sealed'
+export type RejectReason = 'too_late' | 'too_early' | 'window_sealed' | 'window_full'
 
 export interface Rejected {
   readonly type: 'rejected'

@@ -1,13 +1,21 @@
 import type { Cause } from '#lib/cause.ts'
 import type { Instant } from '#lib/time.ts'
-import { type Board, hintedSourceBoard, type Now, type OpenWindow, type SourceBoard, sourceBoard } from './board.ts'
+import {
+  type Board,
+  hintedSourceBoard,
+  type Now,
+  type OpenWindow,
+  type Refusal,
+  type SourceBoard,
+  sourceBoard,
+} from './board.ts'
 import { SampleIds } from './sample-ids.ts'
 import type { SampleInput } from './sample-input.ts'
 import { type Sample, Tally } from './tally.ts'
 
 /**
  * Takes a sample in: it is counted in its open window, or waits for the next tick when its window is closed, or is
- * refused when it lies more than one window ahead. An id that was seen before is dropped first.
+ * refused when it lies more than one window ahead or its window is full. An id that was seen before is dropped first.
  *
  * Input and sample may change after the call.
  */
@@ -20,7 +28,7 @@ export function countSample(board: Board, { key, cause, hint }: SampleInput, sam
   const its = hintedSourceBoard(board, key, hint)
   if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) return
   const window = its.openWindowOf(sample) ?? admit(board, its, sample, now)
-  if (window?.tally.add(sample)) its.watch?.fill(sample)
+  if (window) count(board, its, sample, window)
 }
 
 /** @returns the new window of a sample that is neither too early nor late */
@@ -32,6 +40,14 @@ function admit(board: Board, its: SourceBoard, sample: Sample, now: Now): OpenWi
   return undefined
 }
 
+/** Also a sample that a full window refuses fills its slot: its source is not silent. */
+function count(board: Board, its: SourceBoard, sample: Sample, { tally }: OpenWindow): void {
+  const added = tally.add(sample)
+  if (added === 'copy') return
+  its.watch?.fill(sample)
+  if (added === 'refused') refuse(board, its, sample, 'window_full')
+}
+
 /** The samples that came before the first tick are counted now that a plan says in which windows. */
 export function countUnplanned(board: Board, now: Now): void {
   const { unplanned } = board
@@ -40,7 +56,7 @@ export function countUnplanned(board: Board, now: Now): void {
     const its = sourceBoard(board, source)
     if (its.tooEarly?.has(sample.scheduledAt, sample.ordinal)) continue
     if (sample.scheduledAt >= now.tooEarlyFromAt) refuseAsEarly(board, its, sample)
-    else (its.openWindowOf(sample) ?? openWindow(board, its, sample.scheduledAt, cause)).tally.add(sample)
+    else count(board, its, sample, its.openWindowOf(sample) ?? openWindow(board, its, sample.scheduledAt, cause))
   }
 }
 
@@ -54,7 +70,11 @@ function openWindow(board: Board, its: SourceBoard, at: Instant, neededFrom: Cau
 
 function refuseAsEarly(board: Board, its: SourceBoard, sample: Sample): void {
   its.refuseForever(sample)
-  its.refusals.push({ sample: copyOf(sample), reason: 'too_early' })
+  refuse(board, its, sample, 'too_early')
+}
+
+function refuse(board: Board, its: SourceBoard, sample: Sample, reason: Refusal['reason']): void {
+  its.refusals.push({ sample: copyOf(sample), reason })
   board.undecided.add(its)
 }
 

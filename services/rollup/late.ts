@@ -70,12 +70,9 @@ function decideWindow(
   for (const { sample, tooLate } of samples) {
     const { scheduledAt, ordinal } = sample
     if (context.recalled.has(rejectedKey(source, scheduledAt, ordinal)) || tally.ids.has(scheduledAt, ordinal)) continue
-    const reason = refusalReason({ sample, tooLate }, told)
+    const reason = refusalReason({ sample, tooLate }, told) ?? (tally.add(sample) === 'refused' ? 'window_full' : null)
     if (reason) refused.push(tellRefusal(source, { sample, reason }, now))
-    else {
-      tally.add(sample)
-      accepted.push(sample)
-    }
+    else accepted.push(sample)
   }
   if (accepted.length === 0) return { facts: refused, accepted }
   const revision = tell({

@@ -28,6 +28,9 @@ function divideUp(a: number, b: number): number {
   return (a - rest) / b + (rest > 0 ? 1 : 0)
 }
 
+/** So many different latencies fit into a window record, whatever they are: ten bytes each at most, and 1 MiB a batch. */
+export const MOST_LATENCIES = 100_000
+
 /** Latencies at or above this are rare enough for a map; an array up to here takes 256 KiB. */
 const DENSE_LIMIT_MS = 65_536
 
@@ -39,12 +42,24 @@ export class LatencyCounts {
   #dense = new Uint32Array(0)
   readonly #sparse = new Map<Milliseconds, number>()
   #total = 0
+  #different = 0
 
-  /** Counts `ms` (whole, not negative) `times` times. */
-  add(ms: Milliseconds, times = 1): void {
+  /**
+   * Counts `ms` (whole, not negative) `times` times.
+   *
+   * @returns `false`, and nothing is counted, when it would be one different latency more than `MOST_LATENCIES`
+   */
+  add(ms: Milliseconds, times = 1): boolean {
+    const isDense = ms < this.#dense.length || this.#reach(ms)
+    const before = isDense ? this.#dense[ms]! : (this.#sparse.get(ms) ?? 0)
+    if (before === 0) {
+      if (this.#different === MOST_LATENCIES) return false
+      this.#different++
+    }
+    if (isDense) this.#dense[ms] = before + times
+    else this.#sparse.set(ms, before + times)
     this.#total += times
-    if (ms >= this.#dense.length && !this.#reach(ms)) this.#sparse.set(ms, (this.#sparse.get(ms) ?? 0) + times)
-    else this.#dense[ms]! += times
+    return true
   }
 
   /** How many were counted. */

@@ -6,7 +6,13 @@ import { SampleIds } from './sample-ids.ts'
 /** What rollup reads of a probe. */
 export type Sample = Pick<Probe, 'type' | 'outcome' | 'scheduledAt' | 'ordinal' | 'latencyMs'>
 
-/** What has been counted in one window. The order of counting leaves no trace. */
+/**
+ * What became of a sample: `refused` when the window has as many different latencies as it may. It is remembered all the
+ * same, so that a copy of it is a `copy`.
+ */
+export type Added = 'counted' | 'copy' | 'refused'
+
+/** What has been counted in one window. The order of counting leaves no trace, unless samples are refused. */
 export class Tally {
   readonly ids: SampleIds
   /** Of ok and timeout: a timeout counts as the time after which it was given up. */
@@ -14,6 +20,7 @@ export class Tally {
   #errors = 0
   #timeouts = 0
   #skipped = 0
+  #hasRefused = false
 
   /** @param startAt of the window */
   constructor(startAt: Instant) {
@@ -32,16 +39,14 @@ export class Tally {
     return tally
   }
 
-  /** @returns whether the sample was new; a copy changes nothing */
-  add(sample: Sample): boolean {
-    if (!this.ids.add(sample.scheduledAt, sample.ordinal)) return false
+  add(sample: Sample): Added {
+    if (!this.ids.add(sample.scheduledAt, sample.ordinal)) return 'copy'
     switch (sample.outcome) {
       case 'ok':
-        this.latencies.add(sample.latencyMs!)
-        break
+        return this.#addLatency(sample)
       case 'timeout':
+        if (this.#addLatency(sample) === 'refused') return 'refused'
         this.#timeouts++
-        this.latencies.add(sample.latencyMs!)
         break
       case 'error':
         this.#errors++
@@ -49,7 +54,18 @@ export class Tally {
       case 'skipped':
         this.#skipped++
     }
-    return true
+    return 'counted'
+  }
+
+  #addLatency({ latencyMs }: Sample): Added {
+    if (this.latencies.add(latencyMs!)) return 'counted'
+    this.#hasRefused = true
+    return 'refused'
+  }
+
+  /** Then `ids` holds samples that are not counted. */
+  get hasRefused(): boolean {
+    return this.#hasRefused
   }
 
   /** ok + timeout. */

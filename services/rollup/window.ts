@@ -39,7 +39,7 @@ function windowOf({ source, span, tally, plan, revision, decidedAt, late, retire
   const rule = plan.rule(source)
   const latencies = tally.latencies.ascending()
   const ids = tally.ids.runs()
-  const sealed = isTooLarge(latencies, ids)
+  const sealed = tally.hasRefused || isTooLarge(latencies, ids)
   const { count, errorCount, timeoutCount, skippedCount } = tally
   const expectedCount = plan.expectedCount(source, span)
   const p95Ms = nearestRank(latencies, 95) ?? null
