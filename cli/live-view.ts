@@ -1,6 +1,7 @@
 import { type Cause, compareCauses } from '#lib/cause.ts'
 import type { Alert, SampleFact, WindowFact } from '#lib/facts.ts'
 import type { Environment } from '#lib/runtime/environment.ts'
+import { decodeOwn } from '#lib/runtime/own-records.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
 import { type TopicDefinition, topics } from '#lib/topics.ts'
@@ -69,7 +70,7 @@ async function followFacts<Fact>(
           const cause = topic.derived ? causeOf(record) : [record.offset]
           if (!cause || !record.value || record.offset < end || (newest && compareCauses(cause, newest) <= 0)) continue
           newest = cause
-          take(record.key.toString(), codec.decode(record.value) as Fact)
+          take(record.key.toString(), (await decodeOwn(codec, record.value)) as Fact)
         }
     }),
   )

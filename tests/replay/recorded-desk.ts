@@ -14,6 +14,7 @@ import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { MemorySchemaStore } from '#lib/registry/memory-store.ts'
 import { codecOf, type Environment, environmentOn } from '#lib/runtime/environment.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
+import { decodeOwn } from '#lib/runtime/own-records.ts'
 import { HOUR_MS, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { runLatencyOnce } from '#services/exporter/adapters/latency-once.ts'
@@ -142,7 +143,7 @@ export async function factLines(
   for (const { partition, earliest, end } of await log.offsets(topic.name))
     for await (const batch of log.read(topic.name, partition, earliest, end))
       for (const { key, value } of batch.records()) {
-        const line = `${key.toString()} ${canonicalJson(factJson(codec.decode(value!)))}`
+        const line = `${key.toString()} ${canonicalJson(factJson(await decodeOwn<object>(codec, value!)))}`
         if ((lines.get(key.toString()) ?? line) !== line)
           throw new Error(`${key.toString()} was said twice, differently`)
         lines.set(key.toString(), line)
