@@ -174,6 +174,8 @@ export interface ArtefactFile {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
+  /** Of a file that never changes again: the time of its newest row. `null` for every other. */
+  readonly newestAt: Instant | null
 }
 
 export interface JobFinished {

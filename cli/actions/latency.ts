@@ -172,7 +172,11 @@ function tell({ terminal }: Session, finished: JobFinished): void {
   })
 }
 
-/** What a run has done; when the last breach was is for the heartbeat. */
-function counts({ last_breach_at: _, ...counted }: JobFinished['summary']): JobFinished['summary'] {
+/** What a run has done; the instants are for the heartbeat and for the next run. */
+function counts({
+  last_breach_at: _,
+  newest_sample_at: __,
+  ...counted
+}: JobFinished['summary']): JobFinished['summary'] {
   return counted
 }

@@ -103,7 +103,8 @@ async function write(terminal: Terminal, folder: string, { env, rebuilt, files, 
         ? 'no job of that time went well, so there are no files to write'
         : `${folder}: the files as they were after ${jobId}`,
     )
-    for (const path of leftOut) terminal.warn(`${path} is left out: what follows from the log is not what was recorded`)
+    for (const path of leftOut)
+      terminal.warn(`${path} is left out: the log no longer gives the bytes that were recorded`)
   } finally {
     held?.release()
   }

@@ -5,9 +5,10 @@ import { DAY_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { CHECKSUM_FILE } from '#services/exporter/latency-projection.ts'
 import { LATENCY_JOB } from '#services/exporter/latency-start.ts'
+import { isArchiveFile } from '#services/exporter/rotation.ts'
 import { exporterDependencies } from '#services/exporter/service.ts'
 import type { ArtefactCertificate, ArtefactVerdict } from './artefact-certificate.ts'
-import { isArchiveFile, type LatencyFiles } from './latency-files.ts'
+import type { LatencyFiles } from './latency-files.ts'
 import { isInRange, type ReplayRange } from './range.ts'
 import type { Refolded } from './refold.ts'
 import { settled } from './settled.ts'
@@ -73,8 +74,12 @@ function isWhole(path: string, start: JobStarted, { rebuilt, files, windowsAreWh
   )
 }
 
-/** What is made of samples is always made anew; what is made of windows, where at least one cut's windows were. */
+/**
+ * What is made of samples is always made anew, a list of checksums only if all that it lists is; what is made of windows,
+ * where at least one cut's windows were.
+ */
 function isRecomputed(path: string, start: JobStarted, { rebuilt, files }: Grounds): boolean {
+  if (path === CHECKSUM_FILE) return files.after(start).archive.every(({ content }) => content !== null)
   if (files.oldestRowAt(path, start) !== null) return true
   return rebuilt.beginnings.some(({ recomputedFrom }) => recomputedFrom <= start.cutTickAt)
 }

@@ -5,7 +5,7 @@ import type { Environment } from '#lib/runtime/environment.ts'
 import { DAY_MS, type Instant } from '#lib/time.ts'
 import { readLatencyFacts } from '#services/exporter/adapters/latency-inputs.ts'
 import { latencyCsv } from '#services/exporter/latency-csv.ts'
-import { readOptions } from '#services/exporter/latency-options.ts'
+import { rotationJob } from '#services/exporter/latency-options.ts'
 import {
   CHECKSUM_FILE,
   CURRENT_FILE,
@@ -13,10 +13,12 @@ import {
   type LatencyProjection,
   type ProjectedFile,
   projectLatency,
+  type StandingFile,
 } from '#services/exporter/latency-projection.ts'
 import { LATENCY_JOB } from '#services/exporter/latency-start.ts'
-import { ARCHIVE_FOLDER, emptyRotation, rotate } from '#services/exporter/rotation.ts'
+import { isArchiveFile, rotations } from '#services/exporter/rotation.ts'
 import { exporterDependencies } from '#services/exporter/service.ts'
+import { lastOkBefore } from '#services/exporter/shortcut.ts'
 
 /** The files of every latency job of a log, made anew. */
 export class LatencyFiles {
@@ -44,20 +46,32 @@ export class LatencyFiles {
   }
 
   /** Whether a start that counts went well. */
-  isOk({ slotAt, dryRun }: JobStarted): boolean {
-    return this.history.slot(slotAt, dryRun).ends.some(({ status }) => status === 'ok')
+  isOk(start: JobStarted): boolean {
+    return this.history.okEnd(start) !== null
   }
 
   /** The files as they were after a start that counts. */
   after(start: JobStarted): LatencyProjection {
     let projection = this.#projections.get(start)
     if (!projection) {
-      const { starts, newRows, windows, alerts } = this.#facts!
-      const count = starts.indexOf(start) + 1
-      projection = projectLatency({ starts: starts.slice(0, count), newRows: newRows.slice(0, count), windows, alerts })
+      projection = projectLatency(this.#factsUpTo(start))
       this.#projections.set(start, projection)
     }
     return projection
+  }
+
+  #factsUpTo(start: JobStarted): LatencyFacts {
+    const facts = this.#facts!
+    const count = facts.starts.indexOf(start) + 1
+    const starts = facts.starts.slice(0, count)
+    const hasBase = starts.some(({ jobId }) => jobId === facts.base?.jobId)
+    return {
+      ...facts,
+      starts,
+      newRows: facts.newRows.slice(0, count),
+      base: hasBase ? facts.base : null,
+      lastOk: lastOkBefore(this.history, starts),
+    }
   }
 
   /** sha256 of one file as it was after a start that counts; `null` when it had no such file. */
@@ -78,25 +92,20 @@ export class LatencyFiles {
 }
 
 /** All files that a job leaves, oldest archive file first. */
-export function filesOf({ archive, checksums, current, rollup }: LatencyProjection): readonly ProjectedFile[] {
+export function filesOf({
+  archive,
+  checksums,
+  current,
+  rollup,
+}: LatencyProjection): readonly (ProjectedFile | StandingFile)[] {
   return [...archive, ...(checksums ? [checksums] : []), current, rollup]
 }
 
-/** A file that never changes again until its time is up; the list of checksums is none. */
-export function isArchiveFile(path: string): boolean {
-  return path.startsWith(`${ARCHIVE_FOLDER}/`) && path !== CHECKSUM_FILE
-}
-
-/** sha256 of each archive file that was ever made, by path. */
-function archivedBy({ starts, newRows }: LatencyFacts): ReadonlyMap<string, string> {
+/** sha256 of each archive file that can be made anew, by path. */
+function archivedBy({ starts, newRows, base }: LatencyFacts): ReadonlyMap<string, string> {
   const archived = new Map<string, string>()
-  let state = emptyRotation
-  starts.forEach((start, i) => {
-    const archive = state.archive
-    state = rotate(state, { ...start, ...readOptions(start) }, newRows[i]!)
-    if (state.archive === archive) return
-    for (const { path, rows, jobId } of state.archive)
-      if (jobId === start.jobId) archived.set(path, sha256Hex(latencyCsv(rows)))
-  })
+  for (const { archive } of rotations(starts.map(rotationJob), newRows, base))
+    for (const file of archive)
+      if ('rows' in file && !archived.has(file.path)) archived.set(file.path, sha256Hex(latencyCsv(file.rows)))
   return archived
 }

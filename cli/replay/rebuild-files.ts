@@ -11,7 +11,7 @@ import { isInRange, type ReplayRange } from './range.ts'
 export interface RebuiltFiles {
   /** The job after which the files were so; `null`: no job of the range went well, and nothing was written. */
   readonly jobId: string | null
-  /** Files that were left out, since the bytes that follow from the log are not those recorded. */
+  /** Files that were left out, since the log no longer gives the bytes that were recorded. */
   readonly leftOut: readonly string[]
 }
 
@@ -33,7 +33,7 @@ export async function rebuildFiles(
   const recorded = recordedUpTo(start, files)
   const leftOut: string[] = []
   for (const { path, content, sha256 } of filesOf(files.after(start)))
-    if (provenOnly && recorded.get(path) !== sha256) leftOut.push(path)
+    if (content === null || (provenOnly && recorded.get(path) !== sha256)) leftOut.push(path)
     else await store.write(path, content)
   await writeOperationsFiles(store, exporterDependencies(rebuilt).jobs)
   return { jobId: start.jobId, leftOut }

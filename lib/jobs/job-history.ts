@@ -1,6 +1,5 @@
 import type { JobFact, JobFinished, JobStarted } from '#lib/facts.ts'
-import { instantPart } from '#lib/keys.ts'
-import type { Instant } from '#lib/time.ts'
+import { type Instant, SECOND_MS } from '#lib/time.ts'
 
 /** What the log says of one slot of a job. */
 export interface SlotHistory {
@@ -54,6 +53,11 @@ export class JobHistory {
     return this.#lastOk
   }
 
+  /** How a start that counts went well; `null`: it has not. */
+  okEnd({ slotAt, dryRun }: JobStarted): JobFinished | null {
+    return this.slot(slotAt, dryRun).ends.find(({ status }) => status === 'ok') ?? null
+  }
+
   slot(slotAt: Instant, dryRun: boolean): SlotHistory {
     return this.#slots.get(slotName(slotAt, dryRun)) ?? nothingKnown
   }
@@ -78,6 +82,7 @@ export class JobHistory {
   }
 }
 
+/** Keys hold seconds: two slots of one second are one. */
 function slotName(slotAt: Instant, dryRun: boolean): string {
-  return `${instantPart(slotAt)}${dryRun ? '/dry-run' : ''}`
+  return `${Math.floor(slotAt / SECOND_MS)}${dryRun ? '/dry-run' : ''}`
 }

@@ -1,8 +1,9 @@
 import { type Cause, compareCauses } from '#lib/cause.ts'
 import type { TopicCodec } from '#lib/codec/avro.ts'
+import { UnknownSchemaError } from '#lib/codec/avro.ts'
 import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { EventLog, Offset } from '#lib/eventlog/port.ts'
-import type { BatchRecord } from '#lib/eventlog/record-batch.ts'
+import type { BatchRecord, RecordBatch } from '#lib/eventlog/record-batch.ts'
 import { decodeOwn } from '#lib/runtime/own-records.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
 
@@ -32,10 +33,12 @@ export async function* readFacts<Value>(
   stretch: Stretch,
   signal?: AbortSignal,
 ): AsyncGenerator<ReadFact<Value>> {
-  for await (const record of readRecords(log, codec.topic.name, stretch, signal)) {
-    const value = await decodeGood(codec, record, signal)
-    if (value !== undefined) yield { offset: record.offset, key: record.key.toString(), value }
-  }
+  for await (const records of readRecords(log, codec.topic.name, stretch, signal))
+    for (const record of records) {
+      const decoded = decodeGood(codec, record, signal)
+      const value = decoded instanceof Promise ? await decoded : decoded
+      if (value !== undefined) yield { offset: record.offset, key: record.key.toString(), value }
+    }
 }
 
 /**
@@ -75,42 +78,51 @@ async function readRecordSet(
   signal: AbortSignal | undefined,
 ): Promise<readonly CausedRecord[]> {
   const byKey = new Map<string, CausedRecord>()
-  for await (const record of readRecords(log, topic, stretch, signal)) {
-    const cause = causeOf(record)
-    if (!cause || !record.value) continue
-    const key = record.key.toString()
-    const known = byKey.get(key)
-    if (!known) byKey.set(key, { cause, record })
-    else if (!record.value.equals(known.record.value!))
-      throw new ObstreamError(
-        'OBS_LOG_FACT_CHANGED',
-        `${topic} holds two values for ${key}; one version of obstream may write a topic`,
-      )
-  }
+  for await (const records of readRecords(log, topic, stretch, signal))
+    for (const record of records) {
+      const cause = causeOf(record)
+      if (!cause || !record.value) continue
+      const key = record.key.toString()
+      const known = byKey.get(key)
+      if (!known) byKey.set(key, { cause, record })
+      else if (!record.value.equals(known.record.value!))
+        throw new ObstreamError(
+          'OBS_LOG_FACT_CHANGED',
+          `${topic} holds two values for ${key}; one version of obstream may write a topic`,
+        )
+    }
   return [...byKey.values()].sort((a, b) => compareCauses(a.cause, b.cause))
 }
 
+/** Batch by batch: to wait for each record would take longer than to read it. */
 async function* readRecords(
   log: EventLog,
   topic: string,
   { partition, from, to }: Stretch,
   signal: AbortSignal | undefined,
-): AsyncGenerator<BatchRecord> {
-  for await (const batch of log.read(topic, partition, from, to, signal))
-    for (const record of batch.records()) if (record.offset >= from && record.offset < to) yield record
+): AsyncGenerator<Iterable<BatchRecord>> {
+  for await (const batch of log.read(topic, partition, from, to, signal)) yield recordsWithin(batch, from, to)
   signal?.throwIfAborted()
 }
 
-async function decodeGood<Value>(
+function* recordsWithin(batch: RecordBatch, from: Offset, to: Offset): Generator<BatchRecord> {
+  for (const record of batch.records()) if (record.offset >= from && record.offset < to) yield record
+}
+
+/** `undefined` for a record that is bad in itself. A promise only when its schema has to be learnt first. */
+function decodeGood<Value>(
   codec: TopicCodec<Value>,
-  record: BatchRecord,
+  { value }: BatchRecord,
   signal: AbortSignal | undefined,
-): Promise<Value | undefined> {
-  if (!record.value) return undefined
+): Value | undefined | Promise<Value | undefined> {
+  if (!value) return undefined
   try {
-    return await decodeOwn(codec, record.value, signal)
+    return codec.decode(value)
   } catch (error) {
-    if (isObstreamError(error, 'OBS_RECORD_INVALID')) return undefined
-    throw error
+    return error instanceof UnknownSchemaError ? decodeOwn(codec, value, signal).catch(orBad) : orBad(error)
   }
+}
+
+function orBad(error: unknown): undefined {
+  if (!isObstreamError(error, 'OBS_RECORD_INVALID')) throw error
 }

@@ -1,5 +1,6 @@
 import { ObstreamError } from '#lib/errors.ts'
 import type { JobStarted } from '#lib/facts.ts'
+import type { RotationJob } from './rotation.ts'
 
 /** Every option of the latency job that affects an artefact. Its start carries them; nothing else is asked later. */
 export interface LatencyOptions {
@@ -25,6 +26,12 @@ export function readOptions(start: JobStarted): LatencyOptions {
     rollupRetentionDays: days(start, 'rollup_retention_days'),
     rollupOutput: option(start, 'rollup_output'),
   }
+}
+
+/** A start as rotation sees it. */
+export function rotationJob(start: JobStarted): RotationJob {
+  const { jobId, cutTickAt, generatedAt } = start
+  return { jobId, cutTickAt, generatedAt, rawRetentionDays: readOptions(start).rawRetentionDays }
 }
 
 function days(start: JobStarted, name: string): number {

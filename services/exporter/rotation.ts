@@ -18,12 +18,32 @@ export interface RotationJob {
 }
 
 /** A file of rotated rows. It never changes again. */
-export interface ArchiveFile {
+export type ArchiveFile = MadeFile | KnownFile
+
+interface AnyArchiveFile {
   /** `ops/signal_latency_archive/YYYY/MM/<job id>-<n>.csv`. */
   readonly path: string
+  /** Scheduled time of its newest row. */
+  readonly newestAt: Instant
+}
+
+/** Its rows are at hand. */
+export interface MadeFile extends AnyArchiveFile {
+  readonly jobId: string
   /** At least one; sorted. */
   readonly rows: readonly LatencyRow[]
+}
+
+/** It is known from the record of a job. */
+export interface KnownFile extends AnyArchiveFile {
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** The archive after a job, when it is known from the records of jobs and not from rows. */
+export interface RotationBase {
   readonly jobId: string
+  readonly archive: readonly KnownFile[]
 }
 
 /** What the latency files hold after a job. */
@@ -43,6 +63,28 @@ const HEADER_BYTES = LATENCY_HEADER.length
 export const emptyRotation: RotationState = { current: [], currentSizeBytes: HEADER_BYTES, archive: [], retired: [] }
 
 /**
+ * All jobs, one after the other.
+ *
+ * Up to the job of the base rows of earlier days than its own may be missing: it has moved them to the archive, which is
+ * known. The state after each job before it has no archive, and a current file that may lack them.
+ *
+ * @returns what the files hold after each job
+ */
+export function* rotations(
+  jobs: readonly RotationJob[],
+  newRows: readonly (readonly LatencyRow[])[],
+  base: RotationBase | null,
+): Generator<RotationState> {
+  let state = emptyRotation
+  const baseIndex = jobs.findIndex((job) => job.jobId === base?.jobId)
+  for (const [i, job] of jobs.entries()) {
+    state = rotate(state, job, newRows[i]!)
+    if (i <= baseIndex) state = { ...state, archive: base && i === baseIndex ? base.archive : [], retired: [] }
+    yield state
+  }
+}
+
+/**
  * One job: takes its new rows in, moves what is old to the archive, retires archive files.
  *
  * 1. Rows of a UTC day before that of the cut go to the archive.
@@ -50,8 +92,7 @@ export const emptyRotation: RotationState = { current: [], currentSizeBytes: HEA
  *    are not larger than that themselves.
  * 3. An archive file is retired when its newest row is older than the job's now minus the retention.
  *
- * Everything is a function of the rows and the jobs before, so the files can be made anew from nothing. A fold that
- * begins at the first job of a day needs only the archive of the job before: no row of an earlier day is current.
+ * Everything is a function of the rows and the jobs before, so the files can be made anew from nothing.
  */
 export function rotate(state: RotationState, job: RotationJob, newRows: readonly LatencyRow[]): RotationState {
   const rows = newRows.length === 0 ? state.current : [...state.current, ...newRows].sort(compareRows)
@@ -99,17 +140,27 @@ function inChunks(rows: readonly LatencyRow[]): readonly (readonly LatencyRow[])
 }
 
 /** Year and month of the cut, then the job: nobody else makes that name. */
-function archiveFile(job: RotationJob, number: number, rows: readonly LatencyRow[]): ArchiveFile {
+function archiveFile(job: RotationJob, number: number, rows: readonly LatencyRow[]): MadeFile {
   const [year, month] = new Date(job.cutTickAt).toISOString().split('-')
-  return { path: `${ARCHIVE_FOLDER}/${year}/${month}/${job.jobId}-${number}.csv`, rows, jobId: job.jobId }
+  const path = `${ARCHIVE_FOLDER}/${year}/${month}/${job.jobId}-${number}.csv`
+  return { path, newestAt: rows.at(-1)!.scheduledAt, rows, jobId: job.jobId }
+}
+
+/** Whether a path is that of an archive file; the list of their checksums is none. */
+export function isArchiveFile(path: string): boolean {
+  return path.startsWith(`${ARCHIVE_FOLDER}/`) && path.endsWith('.csv')
+}
+
+/** Whether a job retires a file. */
+export function isOld({ newestAt }: AnyArchiveFile, job: RotationJob): boolean {
+  return newestAt < job.generatedAt - job.rawRetentionDays * DAY_MS
 }
 
 function retireOld(state: RotationState, job: RotationJob): RotationState {
-  const keepFromAt = job.generatedAt - job.rawRetentionDays * DAY_MS
-  const isOld = (file: ArchiveFile): boolean => file.rows.at(-1)!.scheduledAt < keepFromAt
-  if (!state.archive.some(isOld)) return state
-  const retired = state.archive.filter(isOld).map((file) => file.path)
-  return { ...state, archive: state.archive.filter((file) => !isOld(file)), retired: [...state.retired, ...retired] }
+  const retired = state.archive.filter((file) => isOld(file, job)).map((file) => file.path)
+  if (retired.length === 0) return state
+  const archive = state.archive.filter((file) => !isOld(file, job))
+  return { ...state, archive, retired: [...state.retired, ...retired] }
 }
 
 /** How many bytes the current file can take before it is rotated. */

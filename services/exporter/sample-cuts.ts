@@ -1,4 +1,4 @@
-import type { SampleFact } from '#lib/facts.ts'
+import type { Probe, SampleFact } from '#lib/facts.ts'
 import type { Instant } from '#lib/time.ts'
 import { type LatencyRow, rowOf } from './latency-csv.ts'
 
@@ -15,6 +15,7 @@ export class SampleCuts {
   readonly #newRows: readonly LatencyRow[][]
   readonly #seen = new Set<string>()
   #tickAt = Number.NEGATIVE_INFINITY
+  #newestAt = Number.NEGATIVE_INFINITY
   #job = 0
 
   /**
@@ -26,14 +27,22 @@ export class SampleCuts {
     this.#newRows = newRows
   }
 
+  /** Latest scheduled time of the samples below the last cut, copies and errors too; `-Infinity`: none so far. */
+  get newestAt(): Instant {
+    return this.#newestAt
+  }
+
   /** Takes the next record of the partition. @returns whether later ones can still be below the last cut */
   take(source: string, fact: SampleFact): boolean {
     if (fact.type === 'tick') this.#passTime(fact.at)
-    else if (this.#job < this.#cutsAt.length && this.#isFirst(`${source}/${fact.scheduledAt}/${fact.ordinal}`)) {
-      const row = rowOf(source, fact)
-      if (row) this.#newRows[this.#job]!.push(row)
-    }
+    else if (this.#job < this.#cutsAt.length) this.#count(source, fact)
     return this.#job < this.#cutsAt.length
+  }
+
+  #count(source: string, probe: Probe): void {
+    this.#newestAt = Math.max(this.#newestAt, probe.scheduledAt)
+    const row = this.#isFirst(`${source}/${probe.scheduledAt}/${probe.ordinal}`) ? rowOf(source, probe) : undefined
+    if (row) this.#newRows[this.#job]!.push(row)
   }
 
   #passTime(at: Instant): void {

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { readFacts } from '#lib/jobs/read-facts.ts'
 import { codecOf } from '#lib/runtime/environment.ts'
 import { DAY_MS, formatInstant } from '#lib/time.ts'
 import { type TopicDefinition, topics } from '#lib/topics.ts'
@@ -9,13 +10,12 @@ import { plansOf } from './scenario.ts'
 const { log, clock } = await openExhibit('engine-1-50-sources')
 const env = await environmentOf(log, clock, '/nowhere')
 
-/** Everything a topic of the recorded log holds. */
+/** Everything a topic of the recorded log holds, whatever schema it was written with. */
 async function recorded<Topic extends TopicDefinition>(topic: Topic) {
   const facts: { readonly key: string; readonly value: ReturnType<ReturnType<typeof codecOf<Topic>>['decode']> }[] = []
-  for (const { partition, end } of await log.offsets(topic.name))
-    for await (const batch of log.read(topic.name, partition, 0, end))
-      for (const { key, value } of batch.records())
-        facts.push({ key: key.toString(), value: codecOf(env, topic).decode(value!) })
+  for (const { partition, earliest, end } of await log.offsets(topic.name))
+    for await (const fact of readFacts(log, codecOf(env, topic), { partition, from: earliest, to: end }))
+      facts.push(fact)
   return facts
 }
 

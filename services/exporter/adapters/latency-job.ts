@@ -9,8 +9,8 @@ import type { RunLogger } from '#lib/runtime/run.ts'
 import type { Instant, Milliseconds } from '#lib/time.ts'
 import { type LatencyProjection, projectLatency } from '../latency-projection.ts'
 import { LATENCY_JOB } from '../latency-start.ts'
-import { writeLatencyFiles } from './artefact-writer.ts'
-import { type LatencyCodecs, readLatencyFacts } from './latency-inputs.ts'
+import { findDamaged, writeLatencyFiles } from './artefact-writer.ts'
+import { type LatencyCodecs, type RecordedJob, readLatencyFacts, readRecentFacts } from './latency-inputs.ts'
 import { writeOperationsFiles } from './operations-files.ts'
 
 /** What a latency job works with. */
@@ -84,11 +84,27 @@ async function makeFiles(
   start: JobStarted,
   signal?: AbortSignal,
 ): Promise<LatencyProjection> {
-  const { log, codecs, clock, waitMs } = deps
+  const { log, clock, waitMs } = deps
   await awaitCut(log, start.cutTickAt, { clock, waitMs, ...(signal ? { signal } : {}) })
   const history = await deps.jobs.history(LATENCY_JOB)
-  const projection = projectLatency(await readLatencyFacts(log, codecs, { history, start }, signal))
+  const projection = await project(deps, { history, start }, signal)
   await writeLatencyFiles(storeOf(deps.store, start), projection, signal)
+  return projection
+}
+
+/** From the last days, if the files of earlier ones stand where they should; else from all that the log holds. */
+async function project(
+  { log, codecs, store, logger }: LatencyJobDependencies,
+  job: RecordedJob,
+  signal?: AbortSignal,
+): Promise<LatencyProjection> {
+  const { start } = job
+  const recent = await readRecentFacts(log, codecs, job, signal)
+  const short = recent && projectLatency(recent)
+  if (short && (await findDamaged(storeOf(store, start), short, signal)).length === 0) return short
+  const projection = projectLatency(await readLatencyFacts(log, codecs, job, signal))
+  for (const path of start.dryRun ? [] : await findDamaged(store, projection, signal))
+    logger.warn({ path }, `${path} is damaged or gone, and so are its samples: take it from a backup`)
   return projection
 }
 

@@ -217,12 +217,18 @@ describe('a log that no longer holds its oldest samples', () => {
     const files = await LatencyFiles.read(rebuilt.env)
     const { jobId, leftOut } = await rebuildFiles(rebuilt.env, files, store, { range, provenOnly: true })
     expect(jobId).toBe('20260627T010000Z-latency')
-    expect(leftOut).toEqual([
-      expect.stringContaining('20260627T000500Z-latency-1.csv'),
-      expect.stringContaining('SHA256SUMS'),
-    ])
+    expect(leftOut).toEqual([expect.stringContaining('20260627T000500Z-latency-1.csv')])
     expect(await store.read(leftOut[0]!)).toBeNull()
     expect(await store.read(CURRENT)).not.toBeNull()
+  })
+
+  test('an archive file that outlives its samples is expired, and the list that names it is recorded only', async () => {
+    const recorded = await record(scenario(plansOf(), at('2026-06-29T02:00:00Z')))
+    await forget(recorded, at('2026-06-28T12:00:00Z'))
+    const certificate = await check(recorded)
+    const newest = Object.entries(verdicts(certificate)).filter(([path]) => /20260629T000500Z|SHA256SUMS/.test(path))
+    expect(newest.map(([, verdict]) => verdict).toSorted()).toEqual(['expired', 'recorded_only'])
+    expect(certificate.verdict).toBe('equal')
   })
 
   test('a difference in what is left is still found', async () => {

@@ -25,7 +25,7 @@ const finished: JobFinished = {
   skipReason: null,
   startedAt: at('2026-06-27T23:30:00.040Z'),
   durationMs: 81,
-  artefacts: [{ path: 'ops/signal_latency.csv', bytes: 31, sha256: 'ab' }],
+  artefacts: [{ path: 'ops/signal_latency.csv', bytes: 31, sha256: 'ab', newestAt: null }],
   alerts: [{ id: 'breach/p95/a/2026-06-27T20:00:00Z', severity: 'critical', state: 'escalated' }],
   errorCode: null,
   errorMessage: null,

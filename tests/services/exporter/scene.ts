@@ -59,6 +59,8 @@ export class Steps {
 export class Scene {
   readonly log: EventLog
   readonly codecs: Codecs
+  /** Gives records their append times. */
+  readonly logClock: ManualClock
   readonly clock = new ManualClock(at('2026-06-27T12:00:00Z'))
   readonly warnings: string[] = []
   readonly partitions: number
@@ -70,7 +72,8 @@ export class Scene {
   #isLocked = false
 
   static async open(partitions = 1): Promise<Scene> {
-    const log = openMemoryLog({ clock: new ManualClock(0), partitions })
+    const logClock = new ManualClock(0)
+    const log = openMemoryLog({ clock: logClock, partitions })
     await log.topics.apply(catalogue)
     const registry = openEmbeddedRegistry(log.schemas)
     const codecs = {
@@ -79,11 +82,12 @@ export class Scene {
       alert: await openCodec(topics.alert, registry),
       job: await openCodec(topics.job, registry),
     }
-    return new Scene(log, codecs, partitions)
+    return new Scene(log, codecs, logClock, partitions)
   }
 
-  constructor(log: EventLog, codecs: Codecs, partitions: number) {
+  constructor(log: EventLog, codecs: Codecs, logClock: ManualClock, partitions: number) {
     this.log = log
+    this.logClock = logClock
     this.codecs = codecs
     this.partitions = partitions
   }

@@ -50,7 +50,7 @@ STARTED = dict(
 FINISHED = dict(
     type="finished", job="weekly", slot_at=HOUR, job_id="20260626T230000Z-weekly", run_id="r-2", attempt=2, status="error",
     skip_reason=None, started_at=HOUR, duration_ms=4503599627370497,
-    artefacts=[dict(path="ops/a.json", bytes=9007199254740990, sha256=SHA)], alerts=[dict(id="a", severity="info", state="sent")],
+    artefacts=[dict(path="ops/a.json", bytes=9007199254740990, sha256=SHA, newest_at=None), dict(path="b", bytes=0, sha256="", newest_at=HOUR)], alerts=[dict(id="a", severity="info", state="sent")],
     error_code="OBS_LOG_IO", error_message="a\u0000b\n\"\\", dry_run=False, summary={"samples_written": -4503599627370496, "zero": 0},
     next_run_at=-1,
 )
