@@ -1,6 +1,6 @@
 import type { Offset } from '#lib/eventlog/port.ts'
 import type { FoldInput, ServiceDefinition } from './define-service.ts'
-import { type PartitionObserver, type RunDependencies, runService } from './run.ts'
+import { type PartitionObserver, type RunDependencies, type RunningService, runService } from './run.ts'
 
 /**
  * Runs a service until it has folded everything that its topic holds now, then stops it: what a command does that is not
@@ -40,4 +40,11 @@ export async function runToEnd<State, Input extends FoldInput<unknown>>(
   } finally {
     await running.stop()
   }
+}
+
+/** Work that waits for what a running service does; without this it would wait for ever when that fails. */
+export function unlessEnded<Result>(service: RunningService, work: Promise<Result>): Promise<Result> {
+  const fault = Promise.withResolvers<never>()
+  service.ended.catch(fault.reject)
+  return Promise.race([work, fault.promise])
 }

@@ -1,5 +1,6 @@
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { type RunningService, runService } from '#lib/runtime/run.ts'
+import { unlessEnded } from '#lib/runtime/run-to-end.ts'
 import { topics } from '#lib/topics.ts'
 import { createProbePool } from './adapters/probe-pool.ts'
 import { createSamplerCounters } from './metrics.ts'
@@ -30,18 +31,16 @@ export async function startSampler(env: Environment): Promise<RunningService> {
   }
 }
 
-/** One round over all sources, then the end. @throws OBS_LOG_GROUP_HELD, OBS_SAMPLER_CLOCK, OBS_REGISTRY_UNAVAILABLE */
+/** One round over all sources, then the end. @throws OBS_LOG_GROUP_HELD, OBS_SAMPLER_CLOCK, OBS_REGISTRY_UNAVAILABLE; what the log throws */
 export async function sampleOnce(env: Environment, signal: AbortSignal): Promise<RoundSummary> {
   const deps = samplingDependencies(env)
   const round = new SamplingRound(deps)
   const memory = await runService(samplerService(codecOf(env, topics.sample)), env, round.observer, { once: true })
-  const failed = Promise.withResolvers<never>()
-  memory.ended.catch(failed.reject)
   const stop = (): void => void round.stop()
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
   try {
-    return await Promise.race([round.run(), failed.promise])
+    return await unlessEnded(memory, round.run())
   } finally {
     signal.removeEventListener('abort', stop)
     await round.stop()
