@@ -10,6 +10,8 @@ export interface BinOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The Node that a user's shell finds; default the one that runs the tests. */
   readonly node?: string
+  /** A command that runs it, as `strace` does; default none. */
+  readonly under?: readonly string[]
 }
 
 export interface Ended {
@@ -21,12 +23,13 @@ export interface Ended {
 
 export function startBin(
   args: readonly string[],
-  { cwd, env = {}, node = process.execPath }: BinOptions = {},
+  { cwd, env = {}, node = process.execPath, under = [] }: BinOptions = {},
 ): ChildProcess {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('OBS_') && name !== 'NODE_OPTIONS'),
   )
-  return spawn(node, [BIN, ...args], {
+  const [program, ...rest] = [...under, node, BIN, ...args]
+  return spawn(program!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
