@@ -4,6 +4,7 @@ import type { LatencyCount, Window } from '#lib/facts.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { nearestRank } from '#services/rollup/percentiles.ts'
 import { at, plan, probe, rollUp, tick, windowsOf } from '#tests/services/rollup/rolling.ts'
+import { numpyFigures, numpyMissing } from '#tests/support/numpy.ts'
 import { postgresMissing, startPostgres } from '#tests/support/postgres.ts'
 import { testNeeding } from '#tests/support/required.ts'
 
@@ -20,17 +21,22 @@ function latenciesOfWindows(): readonly (readonly number[])[] {
 
 const START = at('2026-01-01T00:00:00Z')
 
+const windows = latenciesOfWindows()
+
+/** What rollup says of them, one an hour. */
+function toldWindows(): readonly Window[] {
+  const log = windows.flatMap((latencies, hour) => [
+    ...latencies.map((latencyMs, i) => probe('s', START + hour * HOUR_MS + i * 1_000, latencyMs)),
+    tick(START + (hour + 1) * HOUR_MS + 10 * MINUTE_MS, plan()),
+  ])
+  return windowsOf(rollUp(log)).filter(({ count }) => count > 0)
+}
+
 testNeeding(
   postgresMissing(),
   "p50, p95, count and max of rollup's windows, and p95 of all windows merged, equal PostgreSQL's percentile_disc",
   () => {
-    const windows = latenciesOfWindows()
-    const log = windows.flatMap((latencies, hour) => [
-      ...latencies.map((latencyMs, i) => probe('s', START + hour * HOUR_MS + i * 1_000, latencyMs)),
-      tick(START + (hour + 1) * HOUR_MS + 10 * MINUTE_MS, plan()),
-    ])
-    const told = windowsOf(rollUp(log)).filter(({ count }) => count > 0)
-
+    const told = toldWindows()
     const postgres = startPostgres()
     try {
       postgres.query('create table sample (hour int, ms int)')
@@ -40,7 +46,8 @@ testNeeding(
         `select ${by}, percentile_disc(0.5) within group (order by ms), percentile_disc(0.95) within group (order by ms), count(*), max(ms) from sample`
 
       const expected = postgres.query(`${figures('hour')} group by hour order by hour`)
-      expect(told.map((window) => figuresOf(window, (window.startAt - START) / HOUR_MS))).toEqual(expected)
+      const hourOf = ({ startAt }: Window): number => (startAt - START) / HOUR_MS
+      expect(told.map((window) => [hourOf(window), ...figuresOf(window)].map(String))).toEqual(expected)
       const [[, p50, p95]] = postgres.query(figures('0')) as [[string, string, string]]
       const merged = merge(told)
       expect([nearestRank(merged, 50), nearestRank(merged, 95)]).toEqual([Number(p50), Number(p95)])
@@ -51,8 +58,21 @@ testNeeding(
   120_000,
 )
 
-function figuresOf({ p50Ms, p95Ms, count, maxMs }: Window, hour: number): readonly string[] {
-  return [hour, p50Ms, p95Ms, count, maxMs].map(String)
+testNeeding(
+  numpyMissing(),
+  "p50, p95, count and max of rollup's windows, and of all windows merged, equal numpy's inverted_cdf",
+  () => {
+    const told = toldWindows()
+    const [all, ...expected] = numpyFigures([windows.flat(), ...windows])
+    expect(told.map(figuresOf)).toEqual(expected)
+    const merged = merge(told)
+    expect([nearestRank(merged, 50), nearestRank(merged, 95)]).toEqual(all!.slice(0, 2))
+  },
+  120_000,
+)
+
+function figuresOf({ p50Ms, p95Ms, count, maxMs }: Window): readonly (number | null)[] {
+  return [p50Ms, p95Ms, count, maxMs]
 }
 
 /** A longer period is the sum of its windows' counts. */
