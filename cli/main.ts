@@ -16,6 +16,8 @@ const context: CliContext = {
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.io),
 )
+// A terminal that was closed, or a reader of the lines that has gone, is no reason to stop measuring.
+process.stderr.on('error', () => {})
 process.on('uncaughtException', (error) => process.exit(reportFailure(context, error, false)))
 
 process.exitCode = await runCli(process.argv.slice(2), context)

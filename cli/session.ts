@@ -39,10 +39,20 @@ export interface Session {
    * @throws ConfigError, OBS_CONFIG_NOT_FOUND
    */
   loadConfig(more?: ConfigRequest): LoadedConfig
-  /** Writes to stderr: JSON lines, or for people at a terminal. `--quiet` leaves out what is less than a warning. */
+  /**
+   * Writes to stderr: JSON lines, or for people at a terminal. `--quiet` leaves out what is less than a warning.
+   *
+   * @param secrets to hide, besides those of every configuration that this session loads, before or after
+   */
   logger(service: string, secrets?: readonly string[]): Logger
   /** Aborts at the first SIGINT or SIGTERM; a second one ends the process. */
   interrupted(): AbortSignal
+  /**
+   * Calls `listener` at each SIGHUP, which else ends the process, as it still does when it says that the terminal has gone.
+   *
+   * @returns what takes that away again
+   */
+  onHangup(listener: () => void): () => void
 }
 
 export interface ConfigRequest {
@@ -54,6 +64,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
   const { env, stderr, clock } = context
   const dataDir = resolve(context.cwd, flags.dataDir ?? '.')
   const terminal = new Terminal(context, { quiet: flags.quiet === true, json: flags.json === true })
+  let secrets: readonly string[] = []
   return {
     flags,
     context,
@@ -67,22 +78,30 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
         ...(alertConfigPath === undefined ? {} : { alertConfigPath }),
         overrides: { ...overrides, ...placesIn(flags) },
       })
+      secrets = [...new Set([...secrets, ...loaded.secrets])]
       for (const warning of loaded.warnings) terminal.warn(formatFault(warning))
       return loaded
     },
-    logger: (service, secrets = []) =>
-      createLogger({
+    logger: (service, more = []) => {
+      secrets = [...new Set([...secrets, ...more])]
+      return createLogger({
         service,
         clock,
         level: flags.quiet ? 'warn' : 'info',
         sink: stderr,
-        secrets,
+        secrets: () => secrets,
         ...(terminal.isInteractive ? { pretty: { colour: !env['NO_COLOR'] } } : {}),
-      }),
+      })
+    },
     interrupted() {
       const interrupted = new AbortController()
       handleSignals({ source: process, clock, stop: () => interrupted.abort(), endNow: endProcess })
       return interrupted.signal
+    },
+    onHangup(listener) {
+      const hear = (): void => (terminal.isGone ? void process.kill(process.pid, 'SIGTERM') : listener())
+      process.on('SIGHUP', hear)
+      return () => process.off('SIGHUP', hear)
     },
   }
 }

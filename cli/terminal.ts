@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { styleText } from 'node:util'
 
 /** Where a command's text goes. */
@@ -46,7 +47,22 @@ export class Terminal {
 
   /** Whether people watch, so that a live view or a progress bar makes sense. */
   get isInteractive(): boolean {
-    return !this.#quiet && (this.#streams.stderr as NodeJS.WriteStream).isTTY === true
+    return !this.#quiet && this.#isOnTerminal
+  }
+
+  /** Whether the terminal that this was started on has been closed. */
+  get isGone(): boolean {
+    if (!this.#isOnTerminal) return false
+    try {
+      closeSync(openSync('/dev/tty', 'r'))
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  get #isOnTerminal(): boolean {
+    return (this.#streams.stderr as NodeJS.WriteStream).isTTY === true
   }
 
   #style(colour: 'yellow' | 'red', text: string): string {

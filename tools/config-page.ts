@@ -14,6 +14,10 @@ Secrets never stand in these files: a key that ends in \`_env\` names an environ
 the path of a file that does. Every flag of the command line has an environment twin: \`--data-dir\` is \`OBS_DATA_DIR\`. A flag
 goes before its twin, its twin before the files, the files before the default.
 
+\`obstream up\` and \`obstream serve\` read the files again at SIGHUP (\`kill -HUP <pid>\`). What is valid is in force from the next
+tick on, which names the new plan: sources come and go, and those that stay lose no slot. \`log\`, \`kafka\`, \`registry\`, \`partitions\`
+and \`page.bind\` wait for the next start, and are named. A configuration with faults changes nothing, and its faults are told.
+
 ${CONFIG_SCHEMA_NAMES.map(fileSection).join('\n')}`
 }
 

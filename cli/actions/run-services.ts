@@ -1,15 +1,18 @@
 import { readBuildInfo } from '#lib/runtime/build-info.ts'
 import type { Environment } from '#lib/runtime/environment.ts'
 import { createHealthServer } from '#lib/runtime/health.ts'
+import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
 import { createLifecycle, type Part } from '#lib/runtime/shutdown.ts'
 import type { ServiceName } from '../serve.ts'
 import type { Session } from '../session.ts'
+import { Reloading } from './reload.ts'
 import { serviceStarts } from './services.ts'
 
 /**
  * Runs services and their health endpoints until the process is interrupted or one of them fails.
  *
+ * @param load reads the configuration again, at SIGHUP
  * @param beside what further runs with them; starts before them and stops after
  * @param onReady called when everything has started, with the address of the health endpoints
  * @throws the fault that ended a service, after the others have stopped
@@ -18,7 +21,11 @@ export async function runServices(
   session: Session,
   env: Environment,
   names: readonly ServiceName[],
-  run: { readonly beside?: readonly Part[]; readonly onReady?: (url: string) => void } = {},
+  run: {
+    readonly load: () => LoadedConfig
+    readonly beside?: readonly Part[]
+    readonly onReady?: (url: string) => void
+  },
 ): Promise<void> {
   const interrupted = session.interrupted()
   const lifecycle = createLifecycle(env.clock)
@@ -43,12 +50,19 @@ export async function runServices(
     start: async () => run.onReady?.((await health.start()).url),
     stop: () => health.stop(),
   })
+  const started = Promise.withResolvers<void>()
+  const { load } = run
+  const reloading = new Reloading({ config: env.config, load, services: () => running.values(), logger: env.logger })
+  const reload = (): void => void started.promise.then(() => reloading.ask()).catch(failed.reject)
+  const ignoreHangups = session.onHangup(reload)
   const stopped = new Promise<void>((resolve) => interrupted.addEventListener('abort', () => resolve(), { once: true }))
   try {
     if (!interrupted.aborted) await Promise.race([lifecycle.start(), failed.promise])
+    started.resolve()
     if (!interrupted.aborted) await Promise.race([stopped, failed.promise])
   } finally {
     await lifecycle.stop()
+    ignoreHangups()
   }
 }
 

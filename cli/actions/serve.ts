@@ -1,3 +1,4 @@
+import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import type { CommandRun } from '../program.ts'
 import type { ServeFlags, ServiceName } from '../serve.ts'
 import { openServiceDesk } from './desk.ts'
@@ -5,9 +6,10 @@ import { runServices } from './run-services.ts'
 
 /** `obstream serve <service>`. */
 export const serve: CommandRun<readonly [ServiceName, ServeFlags]> = async (session, name, flags) => {
-  const { config, secrets } = session.loadConfig({ alertConfigPath: flags.alertConfig })
-  const env = await openServiceDesk(session, config, session.logger(name, secrets))
+  const load = (): LoadedConfig => session.loadConfig({ alertConfigPath: flags.alertConfig })
+  const env = await openServiceDesk(session, load().config, session.logger(name))
   await runServices(session, env, [name], {
+    load,
     onReady: (url) => session.terminal.note(`${name} runs; ${url}/readyz tells how it is`),
   })
   return undefined

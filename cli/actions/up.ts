@@ -20,9 +20,9 @@ const DEMO_DATA = '.desk'
 
 /** `obstream up`: all services, and what they do as lines for whoever watches. */
 export const up: CommandRun<readonly [UpFlags]> = async (session, flags) => {
-  const { config, secrets } = flags.demo
-    ? demoConfig(session)
-    : session.loadConfig({ alertConfigPath: flags.alertConfig })
+  const load = (): LoadedConfig =>
+    flags.demo ? demoConfig(session) : session.loadConfig({ alertConfigPath: flags.alertConfig })
+  const { config, secrets } = load()
   const { terminal } = session
   const logger = session.logger('up', secrets)
   const env = await openServiceDesk(session, config, flags.demo ? withoutNews(logger) : logger)
@@ -49,6 +49,7 @@ export const up: CommandRun<readonly [UpFlags]> = async (session, flags) => {
     },
   ]
   await runServices(session, env, SERVICES, {
+    load,
     beside,
     onReady: (url) =>
       terminal.note(flags.demo ? demoGreeting(url) : `obstream runs; ${url}/readyz tells how it is, Ctrl-C stops it`),

@@ -19,8 +19,11 @@ export interface LoggerOptions {
   readonly sink: LineSink
   /** For people at a terminal instead of one JSON object a line. */
   readonly pretty?: { readonly colour: boolean }
-  /** Values that must appear nowhere; at least 4 characters each, shorter ones are not looked for. */
-  readonly secrets?: readonly string[]
+  /**
+   * Values that must appear nowhere; at least 4 characters each, shorter ones are not looked for. Asked for each line, since
+   * a configuration that is read again may name others: another list when they are others.
+   */
+  readonly secrets?: () => readonly string[]
 }
 
 const ECS_VERSION = '8.17.0'
@@ -43,7 +46,10 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { level: (label) => ({ 'log.level': label }) },
       serializers: { error: describeError },
     },
-    hideSecrets(options.secrets ?? [], options.pretty ? prettySink(options.sink, options.pretty.colour) : options.sink),
+    hideSecrets(
+      options.secrets ?? (() => []),
+      options.pretty ? prettySink(options.sink, options.pretty.colour) : options.sink,
+    ),
   )
 }
 
@@ -63,14 +69,24 @@ export function describeError(error: unknown): object {
 const HIDDEN = '[hidden]'
 const SHORTEST_SECRET = 4
 
+function hideSecrets(secrets: () => readonly string[], sink: LineSink): LineSink {
+  let known: readonly string[] = []
+  let forms: readonly string[] = []
+  return {
+    write(line) {
+      if (known !== secrets()) forms = formsOf(secrets())
+      known = secrets()
+      sink.write(forms.reduce((text, form) => text.replaceAll(form, HIDDEN), line))
+    },
+  }
+}
+
 /** Every form in which a line can hold a secret: as JSON writes it, and as a URL does. */
-function hideSecrets(secrets: readonly string[], sink: LineSink): LineSink {
-  const forms = secrets
+function formsOf(secrets: readonly string[]): readonly string[] {
+  return secrets
     .filter((secret) => secret.length >= SHORTEST_SECRET)
     .flatMap((secret) => [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed())])
     .toSorted((a, b) => b.length - a.length)
-  if (forms.length === 0) return sink
-  return { write: (line) => sink.write(forms.reduce((text, form) => text.replaceAll(form, HIDDEN), line)) }
 }
 
 function prettySink(sink: LineSink, colour: boolean): LineSink {

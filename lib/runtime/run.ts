@@ -1,4 +1,5 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
+import type { Config } from '#lib/config.ts'
 import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { EventLog, Offset, PartitionHandler, Subscription } from '#lib/eventlog/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
@@ -55,6 +56,13 @@ export interface RunningService {
   readonly waitsFor: string | null
   /** Resolves after `stop`; rejects with the fault that no new start can cure. */
   readonly ended: Promise<void>
+  /**
+   * Goes on by another configuration; absent: the service knows none, it learns plans from the log. What of it cannot
+   * change while the service runs is as it was.
+   *
+   * @throws what speaks against it; the service goes on as before
+   */
+  reload?(config: Config): Promise<void>
   /** Lets the batch at hand end, commits, gives the partitions back. Idempotent. */
   stop(): Promise<void>
 }

@@ -1,3 +1,4 @@
+import type { Config } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { JobStarted } from '#lib/facts.ts'
 import type { RotationJob } from './rotation.ts'
@@ -8,6 +9,12 @@ export interface LatencyOptions {
   readonly rollupRetentionDays: number
   /** Relative to the data directory. */
   readonly rollupOutput: string
+}
+
+/** What the configuration says. */
+export function latencyOptions({ jobs: { latency } }: Config): LatencyOptions {
+  const { rawRetentionDays, rollupRetentionDays, rollupOutput } = latency
+  return { rawRetentionDays, rollupRetentionDays, rollupOutput }
 }
 
 /** As the start's record holds them. */

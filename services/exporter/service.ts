@@ -6,8 +6,7 @@ import type { RunningService } from '#lib/runtime/run.ts'
 import { MINUTE_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { fileJobLock } from './adapters/job-lock.ts'
-import { type ExporterDependencies, LatencyLoops } from './adapters/latency-loops.ts'
-import type { LatencyOptions } from './latency-options.ts'
+import { type ExporterDependencies, LatencyLoops, latencySchedule } from './adapters/latency-loops.ts'
 
 /** A job gives rollup, and then the alerter, this long to come to its cut. */
 const WAIT_MS = MINUTE_MS
@@ -26,14 +25,7 @@ export interface Provenance {
  * consumer group: several exporters on one log agree by the claims.
  */
 export function startExporter(deps: ExporterDependencies, config: Config, provenance: Provenance): RunningService {
-  const options = latencyOptions(config)
-  return new LatencyLoops(deps, { everyMs: config.jobs.latency.everyMs, options, ...provenance })
-}
-
-/** What the configuration says of the latency job. */
-export function latencyOptions({ jobs: { latency } }: Config): LatencyOptions {
-  const { rawRetentionDays, rollupRetentionDays, rollupOutput } = latency
-  return { rawRetentionDays, rollupRetentionDays, rollupOutput }
+  return new LatencyLoops(deps, { ...latencySchedule(config), ...provenance })
 }
 
 /**

@@ -23,6 +23,7 @@ export async function startSampler(env: Environment): Promise<RunningService> {
       return memory.waitsFor ?? (sampling.lastTickAt === null ? 'its first tick' : null)
     },
     ended,
+    reload: (config) => sampling.reload(config),
     async stop() {
       await sampling.stop()
       await deps.prober.close()

@@ -1,8 +1,9 @@
+import type { CsvSource } from '#lib/config.ts'
 import type { LogRecord, RecordHeader } from '#lib/eventlog/port.ts'
 import type { Probe } from '#lib/facts.ts'
 import type { Instant } from '#lib/time.ts'
 import type { CsvTail } from './adapters/csv-tail.ts'
-import { cursorHeader } from './csv-cursor.ts'
+import { type CsvCursor, cursorHeader } from './csv-cursor.ts'
 import type { GuardedClock } from './guarded-clock.ts'
 import type { SamplerMemory } from './memory.ts'
 import { CURSOR_REPEAT_MS } from './memory.ts'
@@ -20,7 +21,6 @@ export interface OwnedPartitionOptions {
   readonly partition: number
   /** What the log said when the partition was taken. */
   readonly memory: SamplerMemory
-  readonly tails: readonly CsvTail[]
   readonly log: SampleLog
   readonly guard: GuardedClock
   readonly counters: SamplerCounters
@@ -40,6 +40,9 @@ export class OwnedPartition {
   /** The tick with or before which a source's cursor was written last. */
   readonly #cursorAt: Map<string, Instant | null>
   readonly #rowCounts = new Map<string, number>()
+  /** Where a file stands that nobody follows any more, or not yet. */
+  readonly #cursors: Map<string, CsvCursor | null>
+  #tails: readonly CsvTail[] = []
   #taken: TakenSample[] = []
   #batch: Batch = emptyBatch()
   #lastTick: { readonly at: Instant; readonly plan: string } | null
@@ -51,6 +54,7 @@ export class OwnedPartition {
     this.#options = options
     this.#slots = new Map([...memory.slots].map(([source, { value }]) => [source, value]))
     this.#cursorAt = new Map([...memory.cursors].map(([source, { tickAt }]) => [source, tickAt]))
+    this.#cursors = new Map([...memory.cursors].map(([source, { value }]) => [source, value]))
     this.#lastTick = memory.lastTick
   }
 
@@ -80,6 +84,33 @@ export class OwnedPartition {
 
   lastSlotAt(source: string): Instant | null {
     return this.#slots.get(source) ?? null
+  }
+
+  /**
+   * Follows these files from now on, and no others. What the others still hold is appended first. A file that is followed
+   * already goes on where it was.
+   *
+   * @param open follows the file of a source from where it was left; `null`: from its beginning
+   */
+  async follow(
+    sources: readonly CsvSource[],
+    open: (source: CsvSource, cursor: CsvCursor | null) => CsvTail,
+  ): Promise<void> {
+    const staying = this.#tails.filter((tail) =>
+      sources.some(({ id, path }) => id === tail.source && path === tail.path),
+    )
+    const leaving = this.#tails.filter((tail) => !staying.includes(tail))
+    for (const tail of leaving) await tail.refresh()
+    await this.#addRows(Number.POSITIVE_INFINITY)
+    await this.#flush()
+    for (const tail of leaving) {
+      this.#cursors.set(tail.source, await tail.cursor())
+      await tail.close()
+    }
+    this.#tails = sources.map(
+      (source) =>
+        staying.find((tail) => tail.source === source.id) ?? open(source, this.#cursors.get(source.id) ?? null),
+    )
   }
 
   /** Keeps a sample until the next `writeSamples` or `writeTicks`. */
@@ -117,7 +148,7 @@ export class OwnedPartition {
     await this.writeSamples()
     let isFirst = true
     for (const at of ticks) {
-      if (isFirst) for (const tail of this.#options.tails) await tail.refresh()
+      if (isFirst) for (const tail of this.#tails) await tail.refresh()
       isFirst = false
       await this.#addRows(at)
       await this.#addTick({ at, plan: planAt(at) })
@@ -128,11 +159,11 @@ export class OwnedPartition {
   }
 
   async close(): Promise<void> {
-    for (const tail of this.#options.tails) await tail.close()
+    for (const tail of this.#tails) await tail.close()
   }
 
   async #addRows(before: Instant): Promise<void> {
-    for (const tail of this.#options.tails)
+    for (const tail of this.#tails)
       for (;;) {
         while (tail.needsMore) await tail.readMore()
         const row = tail.take(before)
@@ -147,7 +178,7 @@ export class OwnedPartition {
 
   async #addTick(tick: { readonly at: Instant; readonly plan: string }): Promise<void> {
     const headers: RecordHeader[] = []
-    for (const tail of this.#options.tails) {
+    for (const tail of this.#tails) {
       if (headers.length === CURSORS_PER_TICK) break
       if (!this.#mustRepeatCursor(tail, tick.at)) continue
       const cursor = await tail.cursor()

@@ -16,8 +16,14 @@ export interface SamplingDependencies extends Omit<SampleLogDependencies, 'guard
   readonly prober: Prober
 }
 
+/** What every configuration of one sampler shares. */
+interface SamplingTools {
+  readonly guard: GuardedClock
+  readonly log: SampleLog
+}
+
 /** What sampling in both ways, without end and once, is put together from. */
-export class SamplingParts {
+export class SamplingParts implements SamplingTools {
   readonly config: Config
   readonly guard: GuardedClock
   readonly csv: CsvSources
@@ -27,13 +33,26 @@ export class SamplingParts {
   #planHash = ''
   #partitionCount = 0
 
-  constructor(deps: SamplingDependencies, patience: { readonly maxAttempts: number; readonly signal: AbortSignal }) {
+  static of(
+    deps: SamplingDependencies,
+    patience: { readonly maxAttempts: number; readonly signal: AbortSignal },
+  ): SamplingParts {
+    const guard = new GuardedClock(deps.clock)
+    return new SamplingParts(deps, { guard, log: new SampleLog({ ...deps, ...patience, guard }) })
+  }
+
+  private constructor(deps: SamplingDependencies, { guard, log }: SamplingTools) {
     this.#deps = deps
     this.config = deps.config
-    this.guard = new GuardedClock(deps.clock)
+    this.guard = guard
+    this.log = log
     this.csv = new CsvSources(deps.config, deps.logger, deps.counters)
     this.plan = planOf(deps.config)
-    this.log = new SampleLog({ ...deps, ...patience, guard: this.guard })
+  }
+
+  /** The same by another configuration. `prepare` it before use. */
+  with(config: Config): SamplingParts {
+    return new SamplingParts({ ...this.#deps, config }, this)
   }
 
   /** sha256 of the plan; in the log once `prepare` has ended. */
@@ -62,12 +81,19 @@ export class SamplingParts {
     )
   }
 
-  own(partition: number, memory: SamplerMemory): OwnedPartition {
-    const tails = this.config.sources
-      .filter((source): source is CsvSource => source.kind === 'csv' && this.partitionOf(source.id) === partition)
-      .map((source) => this.csv.tail(source, memory.cursors.get(source.id)?.value ?? null))
+  async own(partition: number, memory: SamplerMemory): Promise<OwnedPartition> {
     const { log, guard } = this
-    return new OwnedPartition({ partition, memory, tails, log, guard, counters: this.#deps.counters })
+    const owned = new OwnedPartition({ partition, memory, log, guard, counters: this.#deps.counters })
+    await this.follow(owned)
+    return owned
+  }
+
+  /** Lets a partition follow the csv files of this configuration, and no others. */
+  async follow(owned: OwnedPartition): Promise<void> {
+    const sources = this.config.sources.filter(
+      (source): source is CsvSource => source.kind === 'csv' && this.partitionOf(source.id) === owned.partition,
+    )
+    await owned.follow(sources, (source, cursor) => this.csv.tail(source, cursor))
   }
 
   /**

@@ -56,7 +56,7 @@ export class SamplingRound {
 
   constructor(deps: SamplingDependencies) {
     this.#deps = deps
-    this.#parts = new SamplingParts(deps, { maxAttempts: MAX_ATTEMPTS, signal: this.#stopping.signal })
+    this.#parts = SamplingParts.of(deps, { maxAttempts: MAX_ATTEMPTS, signal: this.#stopping.signal })
     this.#claims = new PartitionClaims(() => this.#parts.log.ends())
     this.#stopped.promise.catch(() => {})
   }
@@ -106,7 +106,7 @@ export class SamplingRound {
     const owned = Array.from({ length: this.#parts.partitionCount }, () => Promise.withResolvers<OwnedPartition>())
     this.#claims.each(({ partition, caughtUp }) => {
       const { resolve, reject } = owned[partition]!
-      caughtUp.then((memory) => memory && resolve(this.#parts.own(partition, memory)), reject)
+      caughtUp.then((memory) => memory && this.#parts.own(partition, memory).then(resolve)).catch(reject)
     })
     return await Promise.all(owned.map(({ promise }) => promise))
   }

@@ -1,3 +1,4 @@
+import type { Config } from '#lib/config.ts'
 import type { Probe } from '#lib/facts.ts'
 import type { PartitionObserver } from '#lib/runtime/run.ts'
 import type { Instant } from '#lib/time.ts'
@@ -20,6 +21,8 @@ const IDLE_MS = MINUTE_MS
 
 interface Owned {
   readonly partition: OwnedPartition
+  /** By which it is sampled. */
+  parts: SamplingParts
   /** Wakes the loop that writes the partition. */
   readonly alarm: Alarm
 }
@@ -33,7 +36,7 @@ interface Owned {
 export class Sampling {
   /** Resolves after `stop`. Rejects with OBS_SAMPLER_CLOCK, or a fault of the log that will not pass; all has stopped then. */
   readonly ended: Promise<void>
-  readonly #parts: SamplingParts
+  #parts: SamplingParts
   readonly #deps: SamplingDependencies
   readonly #claims: PartitionClaims
   readonly #slots: SlotProber
@@ -45,7 +48,7 @@ export class Sampling {
 
   constructor(deps: SamplingDependencies) {
     this.#deps = deps
-    this.#parts = new SamplingParts(deps, { maxAttempts: Number.POSITIVE_INFINITY, signal: this.#stopping.signal })
+    this.#parts = SamplingParts.of(deps, { maxAttempts: Number.POSITIVE_INFINITY, signal: this.#stopping.signal })
     this.#claims = new PartitionClaims(() => this.#parts.log.ends())
     this.#slots = new SlotProber({
       prober: deps.prober,
@@ -77,6 +80,20 @@ export class Sampling {
     await this.#parts.prepare()
     this.#keep(this.#probe())
     this.#claims.each((claim) => this.#keep(this.#serve(claim)))
+  }
+
+  /**
+   * Samples by another configuration from now on. Its plan is in the log when this resolves, and each partition's next tick
+   * names it. No slot is lost on the way: ticks that are owed come before, under the plan of before; what stands in files
+   * that are left is published; a source that stays is not probed twice for a slot; probes under way end.
+   *
+   * @throws OBS_CONFIG_INVALID, and the old configuration stays in force
+   */
+  async reload(config: Config): Promise<void> {
+    const parts = this.#parts.with(config)
+    await parts.prepare()
+    this.#parts = parts
+    for (const { alarm } of this.#owned.values()) alarm.wake()
   }
 
   /**
@@ -119,12 +136,17 @@ export class Sampling {
   async #serve(claim: PartitionClaim): Promise<void> {
     const memory = await claim.caughtUp
     if (!memory || this.#stopping.signal.aborted) return
-    const owned: Owned = { partition: this.#parts.own(claim.partition, memory), alarm: new Alarm(this.#deps.clock) }
+    const parts = this.#parts
+    const owned: Owned = {
+      partition: await parts.own(claim.partition, memory),
+      parts,
+      alarm: new Alarm(this.#deps.clock),
+    }
     this.#owned.set(claim.partition, owned)
     this.#deps.logger.info({ partition: claim.partition }, `the sampler writes partition ${claim.partition}`)
     try {
-      this.#beginProbing(owned.partition)
-      await this.#parts.catchUp(owned.partition)
+      this.#probeFor(owned)
+      await parts.catchUp(owned.partition)
       await this.#tick(owned, AbortSignal.any([this.#stopping.signal, claim.revoked]))
     } finally {
       this.#release(owned)
@@ -133,10 +155,20 @@ export class Sampling {
     await owned.partition.writeSamples()
   }
 
-  #beginProbing(partition: OwnedPartition): void {
-    for (const source of this.#parts.httpSources(partition.partition))
+  #probeFor({ partition, parts }: Owned): void {
+    for (const source of parts.httpSources(partition.partition))
       this.#slots.add(source, partition.lastSlotAt(source.id))
     this.#probing.wake()
+  }
+
+  /** From one configuration to the next. */
+  async #takeOver(owned: Owned): Promise<void> {
+    const before = owned.parts.httpSources(owned.partition.partition)
+    owned.parts = this.#parts
+    await owned.parts.follow(owned.partition)
+    const after = owned.parts.httpSources(owned.partition.partition)
+    for (const { id } of before) if (!after.some((source) => source.id === id)) this.#slots.remove(id)
+    this.#probeFor(owned)
   }
 
   /** Unless the partition has been taken again already. */
@@ -144,17 +176,19 @@ export class Sampling {
     const { partition } = owned.partition
     if (this.#owned.get(partition) !== owned) return
     this.#owned.delete(partition)
-    for (const { id } of this.#parts.httpSources(partition)) this.#slots.remove(id)
+    for (const { id } of owned.parts.httpSources(partition)) this.#slots.remove(id)
   }
 
-  async #tick({ partition, alarm }: Owned, signal: AbortSignal): Promise<void> {
-    const { guard, plan, planHash } = this.#parts
+  async #tick(owned: Owned, signal: AbortSignal): Promise<void> {
+    const { partition, alarm } = owned
     while (!signal.aborted) {
+      const { guard, plan, planHash } = owned.parts
       const now = guard.believed(partition.lastTickAt)
       await partition.writeTicks(ticksMissed(partition.lastTickAt, now, plan.tickIntervalMs), () => planHash)
       if (partition.waitingCount > 0) continue
       const nextAt = tickAfter(now, plan.tickIntervalMs)
-      await alarm.sleep(Math.max(0, nextAt - guard.now()), signal)
+      if (owned.parts !== this.#parts) await this.#takeOver(owned)
+      else await alarm.sleep(Math.max(0, nextAt - guard.now()), signal)
     }
   }
 

@@ -14,7 +14,7 @@ export interface SlotProberOptions {
 }
 
 interface ProbedSource {
-  readonly config: HttpSource
+  config: HttpSource
   /** The latest slot that was probed, skipped or found in the log. */
   slotAt: Instant | null
   isRunning: boolean
@@ -34,10 +34,15 @@ export class SlotProber {
     this.#options = options
   }
 
-  /** @param slotAt the latest slot that has a sample already; `null`: none */
+  /**
+   * Probes a source from now on; one that is probed already, by this configuration, without probing a slot again.
+   *
+   * @param slotAt the latest slot that has a sample already; `null`: none
+   */
   add(config: HttpSource, slotAt: Instant | null): void {
-    const isRunning = this.#sources.get(config.id)?.isRunning ?? false
-    this.#sources.set(config.id, { config, slotAt, isRunning })
+    const known = this.#sources.get(config.id)
+    if (!known) this.#sources.set(config.id, { config, slotAt, isRunning: false })
+    else Object.assign(known, { config, slotAt: latest(known.slotAt, slotAt) })
   }
 
   remove(source: string): void {
@@ -80,4 +85,9 @@ export class SlotProber {
     source.isRunning = false
     this.#options.take(id, sampleOf({ scheduledAt, measuredAt, timeoutMs }, result))
   }
+}
+
+function latest(a: Instant | null, b: Instant | null): Instant | null {
+  if (a === null || b === null) return a ?? b
+  return Math.max(a, b)
 }

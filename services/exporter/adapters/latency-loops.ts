@@ -1,3 +1,4 @@
+import type { Config } from '#lib/config.ts'
 import { isObstreamError, type ObstreamError } from '#lib/errors.ts'
 import type { JobStarted } from '#lib/facts.ts'
 import { attemptOf, claimSlot } from '#lib/jobs/claim.ts'
@@ -6,7 +7,7 @@ import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
 import { type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
-import type { LatencyOptions } from '../latency-options.ts'
+import { type LatencyOptions, latencyOptions } from '../latency-options.ts'
 import { LATENCY_JOB, latencySlotOf, latencyStart } from '../latency-start.ts'
 import type { JobLock } from './job-lock.ts'
 import { type LatencyJobDependencies, runLatencyJob } from './latency-job.ts'
@@ -17,13 +18,21 @@ export interface ExporterDependencies extends LatencyJobDependencies {
 }
 
 /** The latency jobs that a running system starts by itself. */
-export interface LatencySchedule {
-  /** Length between two starts of the latency job, aligned to 1970-01-01T00:00:00Z. */
-  readonly everyMs: Milliseconds
-  readonly options: LatencyOptions
+export interface LatencySchedule extends ConfiguredSchedule {
   /** argv, secrets masked. */
   readonly command: readonly string[]
   readonly commitSha: string | null
+}
+
+interface ConfiguredSchedule {
+  /** Length between two starts of the latency job, aligned to 1970-01-01T00:00:00Z. */
+  readonly everyMs: Milliseconds
+  readonly options: LatencyOptions
+}
+
+/** What the configuration says of them. */
+export function latencySchedule(config: Config): ConfiguredSchedule {
+  return { everyMs: config.jobs.latency.everyMs, options: latencyOptions(config) }
 }
 
 const RETRY_MS = SECOND_MS
@@ -40,7 +49,7 @@ export class LatencyLoops implements RunningService {
   readonly name = 'exporter'
   readonly ended: Promise<void>
   readonly #deps: ExporterDependencies
-  readonly #schedule: LatencySchedule
+  #schedule: LatencySchedule
   readonly #stopping = new AbortController()
   /** Run ids that this process has claimed with. */
   readonly #claimed = new Set<string>()
@@ -61,6 +70,11 @@ export class LatencyLoops implements RunningService {
 
   get waitsFor(): string | null {
     return this.#troubles.values().next().value ?? null
+  }
+
+  /** Slots that begin from now on are those of the new schedule, with its options. */
+  async reload(config: Config): Promise<void> {
+    this.#schedule = { ...this.#schedule, ...latencySchedule(config) }
   }
 
   /** Ends a running job between two of its steps; its slot stays open for the next start. Idempotent. */

@@ -21,6 +21,7 @@ export interface CsvTailOptions extends OpenCsvOptions {
  */
 export class CsvTail {
   readonly source: string
+  readonly path: string
   readonly #options: CsvTailOptions
   #current: OpenCsv | null = null
   #state: FileState | null = null
@@ -33,6 +34,7 @@ export class CsvTail {
   constructor(options: CsvTailOptions) {
     this.#options = options
     this.source = options.source
+    this.path = options.path
     this.#resumeAt = options.cursor
   }
 

@@ -72,7 +72,7 @@ describe('secrets', () => {
       (logger: ReturnType<typeof createLogger>) => logger.error({ error: new Error(`cannot post to ${secret}`) }, 'x'),
     ],
   ])('are hidden in %s', (_, write) => {
-    const { logger, lines } = capture({ secrets: [secret] })
+    const { logger, lines } = capture({ secrets: () => [secret] })
     write(logger)
     expect(lines.join('')).toContain('[hidden]')
     expect(lines.join('')).not.toContain('hunter2')
@@ -80,7 +80,7 @@ describe('secrets', () => {
   })
 
   test('are hidden from people at a terminal too', () => {
-    const { logger, lines } = capture({ secrets: [secret], pretty: { colour: false } })
+    const { logger, lines } = capture({ secrets: () => [secret], pretty: { colour: false } })
     logger.info(`sent with ${secret}`)
     expect(lines.join('')).toContain('[hidden]')
   })
