@@ -48,7 +48,9 @@ const nameOf = () => `${logs.prefix}${plain.name}`
 async function createAnew(): Promise<void> {
   await admin.deleteTopics({ topics: [nameOf()] })
   await eventually(async () => !(await admin.listTopics()).includes(nameOf()))
-  await admin.createTopics({ topics: [{ topic: nameOf(), numPartitions: 1 }], waitForLeaders: true })
+  // kafkajs, waiting for leaders itself, fails when the broker does not know the topic yet.
+  await admin.createTopics({ topics: [{ topic: nameOf(), numPartitions: 1 }], waitForLeaders: false })
+  await eventually(async () => (await admin.listTopics()).includes(nameOf()))
 }
 
 describe('a topic that is created anew', () => {
@@ -80,21 +82,15 @@ describe('a topic that is created anew', () => {
   })
 })
 
-testNeeding(
-  missing,
-  'a topic that is gone is missed after a while, by name',
-  async () => {
-    await log.append(plain.name, 0, recordsOf('a'))
-    const follower = follow()
-    await eventually(() => follower.seen.length === 1)
-    await admin.deleteTopics({ topics: [nameOf()] })
-    await expect(follower.ended).rejects.toMatchObject({
-      code: 'OBS_LOG_TOPIC_MISSING',
-      message: expect.stringContaining(plain.name),
-    })
-  },
-  60_000,
-)
+testNeeding(missing, 'a topic that is deleted is told as that, not as one that somebody should create', async () => {
+  await log.append(plain.name, 0, recordsOf('a'))
+  const follower = follow()
+  await eventually(() => follower.seen.length === 1)
+  await admin.deleteTopics({ topics: [nameOf()] })
+  const told = { code: 'OBS_LOG_HISTORY_CHANGED', message: expect.stringMatching(`^${nameOf()} was deleted`) }
+  await expect(follower.ended).rejects.toMatchObject(told)
+  await expect(log.offsets(plain.name)).rejects.toMatchObject(told)
+})
 
 describe('records that are no longer kept', () => {
   /** An admin of its own: kafkajs looks for leaders among topics that were deleted meanwhile. */

@@ -56,8 +56,8 @@ export class Cluster {
    */
   async topic(name: string): Promise<TopicMetadata> {
     const topic = await this.findTopic(name)
-    if (!topic) throw missingTopic(`topic ${name} does not exist`)
-    return topic
+    if (topic) return topic
+    throw this.#firstIds.has(name) ? deletedInUse(name) : missingTopic(`topic ${name} does not exist`)
   }
 
   /** The same, `undefined` for one that does not exist. */
@@ -176,11 +176,7 @@ export class Cluster {
   #refuseAnother({ name, id }: TopicMetadata): void {
     const first = this.#firstIds.get(name) ?? id
     this.#firstIds.set(name, first)
-    if (first !== id)
-      throw new ObstreamError(
-        'OBS_LOG_HISTORY_CHANGED',
-        `${name} was deleted and created anew while it was in use. Restore it, or start a new log.`,
-      )
+    if (first !== id) throw deletedInUse(name, ' and created anew')
   }
 
   #find(nodeId: number): BrokerAddress | undefined {
@@ -205,6 +201,14 @@ export class Cluster {
 function addressOf(broker: string): BrokerAddress {
   const colon = broker.lastIndexOf(':')
   return { nodeId: -1, host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) }
+}
+
+/** Whoever used it has seen records that are no more, whether another topic has its name already or not yet. */
+function deletedInUse(name: string, more = ''): ObstreamError {
+  return new ObstreamError(
+    'OBS_LOG_HISTORY_CHANGED',
+    `${name} was deleted${more} while it was in use. Restore it, or start a new log.`,
+  )
 }
 
 function missingTopic(what: string): ObstreamError {

@@ -1,4 +1,4 @@
-import { isObstreamError, ObstreamError } from '#lib/errors.ts'
+import { ObstreamError } from '#lib/errors.ts'
 import type { Milliseconds } from '#lib/time.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import { kafkaError, unavailable } from './broker-errors.ts'
@@ -150,9 +150,7 @@ export class Fetcher {
     stream.troubleSinceMs ??= now
     this.#cluster.forgetTopic(stream.topic)
     const sinceMs = now - stream.troubleSinceMs
-    // A topic that is read and gone may be one that is created anew just now.
-    const mayChange = mayPass(error) || isObstreamError(error, 'OBS_LOG_TOPIC_MISSING')
-    const waits = mayChange && sinceMs < PATIENCE_MS && this.#streams.has(stream)
+    const waits = mayPass(error) && sinceMs < PATIENCE_MS && this.#streams.has(stream)
     if (!waits) stream.fail(unavailable(`${stream.place} cannot be read`, error))
     else setTimeout(() => void this.#locate(stream), Math.min(FIRST_PAUSE_MS + sinceMs, LONGEST_PAUSE_MS))
   }
