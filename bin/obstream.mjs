@@ -38,8 +38,12 @@ function installedNode() {
   }
 }
 
+/** Signals are passed on; the channel tells the child when this process can pass on no more, as after SIGKILL. */
 function runOn(node) {
-  const child = spawn(node, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, OBSTREAM_STARTED_BY: String(process.pid) },
+  })
   const passed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
   const pass = (signal) => child.kill(signal)
   for (const signal of passed) process.on(signal, pass)

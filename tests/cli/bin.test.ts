@@ -9,13 +9,15 @@ import { describe, expect, test } from '@jest/globals'
 import { openCodec } from '#lib/codec/avro.ts'
 import { factSha256 } from '#lib/codec/fact-json.ts'
 import { exitCodes } from '#lib/errors.ts'
+import { holdFileLock } from '#lib/eventlog/file-lock.ts'
 import { openLog } from '#lib/eventlog/open.ts'
 import type { Tick } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
 import { catalogue, topics } from '#lib/topics.ts'
 import { BIN, runBin, startBin } from '#tests/support/bin.ts'
-import { freshDesk, putFile, VALID_ALERT } from '#tests/support/desk.ts'
+import { freshDesk, putFile, VALID_ALERT, VALID_MAIN } from '#tests/support/desk.ts'
+import { eventually } from '#tests/support/eventually.ts'
 import { testNeeding } from '#tests/support/required.ts'
 
 const emptyFolder = (): string => mkdtempSync(join(tmpdir(), 'obstream-bin-'))
@@ -247,9 +249,27 @@ describe('bin/obstream.mjs', () => {
   testNeeding(missing, 'it dies by the signal that its command died by', async () => {
     const child = await following(oldNode)
     const end = once(child, 'close')
-    process.kill(Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()), 'SIGKILL')
+    process.kill(childOf(child), 'SIGKILL')
     expect(await end).toEqual([null, 'SIGKILL'])
   })
+
+  testNeeding(
+    missing,
+    'killed so that it can pass on nothing, it leaves no command behind that holds the log',
+    async () => {
+      const cwd = freshDesk(`${VALID_MAIN}page: {bind: "127.0.0.1:0"}\n`)
+      const wrapper = startBin(['serve', 'rollup'], { cwd, node: oldNode! })
+      await once(wrapper.stderr!, 'data')
+      const lock = join(cwd, 'log/obstream.db.rollup.lock')
+      await eventually(() => existsSync(lock) && holdFileLock(lock) === null)
+      const command = childOf(wrapper)
+      wrapper.kill('SIGKILL')
+      await eventually(() => !existsSync(`/proc/${command}`))
+      const held = holdFileLock(lock)
+      expect(held).not.toBeNull()
+      held!.release()
+    },
+  )
 
   testNeeding(missing, 'without a Node that can it says what to do', async () => {
     const folder = emptyFolder()
@@ -276,6 +296,11 @@ async function following(node: string | undefined): Promise<ChildProcess> {
   })
   await once(child.stdout!, 'data')
   return child
+}
+
+/** The pid of the process that a wrapper waits for. */
+function childOf({ pid }: ChildProcess): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
 }
 
 function findOldNode(): string | undefined {
