@@ -2,6 +2,7 @@ import { join, relative } from 'node:path'
 import type { ConfigFault } from '#lib/config.ts'
 import { matches } from '#lib/plan.ts'
 import { DAY_MS, formatDuration, parseDuration } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
 import { shownValue } from '../config-faults.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret, secretProblem } from '../secrets.ts'
@@ -23,6 +24,9 @@ export interface Checked {
   readonly main: RawConfig
   readonly alert: RawAlertConfig
 }
+
+/** Between the end of a file's life and that of its records: time to notice, and to replay. */
+const SPARE_DAYS = 7
 
 type Report = (path: YamlPath, value: unknown, message: string) => void
 
@@ -53,6 +57,7 @@ export function findWarnings(checked: Checked): ConfigFault[] {
   const { sources } = checked.main
   if (sources.length === 0) inMain(['sources'], undefined, 'nothing is sampled; add a source')
   for (const [index, source] of sources.entries()) warnOfSource(checked, source, ['sources', index], inMain)
+  warnOfRetention(checked.main, inMain)
   warnOfRules(checked, reporter(checked.alertFile, warnings))
   return warnings
 }
@@ -210,6 +215,21 @@ function warnOfSource({ alert }: Checked, source: RawSource, path: YamlPath, rep
       source.timeout,
       `a timeout counts as this latency, which is not above ${rule.threshold_ms} ms (threshold_ms of ${rule.id}): no p95 can breach; write a longer timeout`,
     )
+}
+
+/** A file that is kept longer than the records it is made of cannot be made again. */
+function warnOfRetention({ jobs: { latency } }: RawConfig, report: Report): void {
+  const kept = { raw_retention_days: topics.sample, rollup_retention_days: topics.window } as const
+  for (const [key, { name, retentionMs }] of Object.entries(kept)) {
+    const mostDays = retentionMs / DAY_MS - SPARE_DAYS
+    const days = latency[key as keyof typeof kept]
+    if (days > mostDays)
+      report(
+        ['jobs', 'latency', key],
+        days,
+        `${name} is kept for ${retentionMs / DAY_MS} days, so what is older cannot be made again from the log; write at most ${mostDays}, or keep copies elsewhere`,
+      )
+  }
 }
 
 function warnOfRules({ main, alert, alertFile }: Checked, report: Report): void {

@@ -3,8 +3,9 @@ import type { PendingRow } from '../csv-backlog.ts'
 import type { CsvCursor } from '../csv-cursor.ts'
 import type { FileState } from './csv-file.ts'
 import { fileState, isSameFile, isUnchanged } from './csv-file.ts'
-import type { OpenCsvOptions } from './open-csv.ts'
+import type { OpenCsvOptions, PlacedFault } from './open-csv.ts'
 import { OpenCsv } from './open-csv.ts'
+import { rotatedAway } from './rotated-csv.ts'
 
 export interface CsvTailOptions extends OpenCsvOptions {
   /** How far the file has been published; `null`: not at all. */
@@ -17,7 +18,8 @@ export interface CsvTailOptions extends OpenCsvOptions {
  * Follows a csv file that another program appends to, and gives the rows of one source in order of time.
  *
  * First `refresh`; then `readMore` while `needsMore`, before each `take`. A file that is truncated, rewritten or replaced
- * is read from its beginning; one that is renamed away stays open and is read to its end first.
+ * is read from its beginning; one that is renamed away is read to its end first. It stays open, and is found by its content
+ * when that happened while nobody read it.
  */
 export class CsvTail {
   readonly source: string
@@ -46,9 +48,10 @@ export class CsvTail {
   async refresh(): Promise<void> {
     await this.#attempt(async () => {
       const state = await fileState(this.#options.path)
-      if (state === null && this.#current === null) throw new Error('there is no such file yet')
+      if (state === null && this.#current === null && !(await this.#openRotated()))
+        throw new Error('there is no such file yet')
       if (this.#current && state && this.#state && isUnchanged(state, this.#state)) return
-      if (this.#current === null) await this.#open()
+      if (this.#current === null) await this.#openFirst()
       else if (state && this.#state && isSameFile(state, this.#state)) await this.#lookInside(this.#current)
       else this.#isReplaced = state !== null
       this.#current?.mayHaveGrown()
@@ -104,6 +107,31 @@ export class CsvTail {
     if (await isRefused(path))
       throw new Error('obstream itself writes this file from the log; name the file of the program that measures')
     this.#current = await OpenCsv.open(this.#options, this.#resumeAt)
+  }
+
+  /** After a restart the file that was read may have been rotated away. */
+  async #openFirst(): Promise<void> {
+    if (await this.#openRotated()) {
+      this.#isReplaced = true
+      return
+    }
+    await this.#open()
+    if (this.#resumeAt && !this.#current!.isResumed) this.#reportLost(this.#resumeAt)
+  }
+
+  /** Opens the file with the rows that are left from before the one at the path. @returns whether there is one */
+  async #openRotated(): Promise<boolean> {
+    const { path, isRefused, report } = this.#options
+    const rotated = this.#resumeAt && (await rotatedAway(path, this.#resumeAt))
+    if (!rotated || (await isRefused(rotated))) return false
+    const reportIn = (fault: PlacedFault): void => report({ ...fault, message: `as ${rotated}: ${fault.message}` })
+    this.#current = await OpenCsv.open({ ...this.#options, path: rotated, report: reportIn }, this.#resumeAt)
+    return true
+  }
+
+  #reportLost({ line, offset }: CsvCursor): void {
+    const message = `this is not the file that was read up to line ${line}, and no file beside it is; if rows were appended to that one since, they are not in the log`
+    this.#options.report({ line: null, column: null, offset, message })
   }
 
   /** A file that cannot be read must not keep the ticks from being written: it shows as missing samples, and here. */

@@ -44,6 +44,7 @@ export class OpenCsv {
   #header: CsvHeader | null = null
   #ordinals = new CsvOrdinals(null)
   #isAtEnd = false
+  #isResumed = false
   #print: string | null = null
 
   private constructor(file: FileHandle, options: OpenCsvOptions) {
@@ -67,6 +68,11 @@ export class OpenCsv {
       await file.close()
       throw error
     }
+  }
+
+  /** Whether it holds what its cursor was taken of. */
+  get isResumed(): boolean {
+    return this.#isResumed
   }
 
   /** Whether there may be rows that should be known before the next one is taken. */
@@ -124,6 +130,7 @@ export class OpenCsv {
   }
 
   async #resume(cursor: CsvCursor): Promise<void> {
+    this.#isResumed = true
     let lines = await this.#lines.next()
     while (lines?.length === 0) lines = await this.#lines.next()
     if (lines) this.#readHeader(lines[0]!)

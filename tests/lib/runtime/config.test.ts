@@ -149,6 +149,7 @@ test('what is allowed and hardly meant is a warning with its place', () => {
   const main = `sources:
   - {id: router_demo, kind: http, url: "http://127.0.0.1:9000/ping", timeout: 3s}
   - {id: lonely, kind: csv, path: in.csv}
+jobs: {latency: {raw_retention_days: 114, rollup_retention_days: 393}}
 `
   const alert = `rules:
   - {id: first, match: "router*", threshold_ms: 3000, min_samples: 5}
@@ -160,6 +161,7 @@ test('what is allowed and hardly meant is a warning with its place', () => {
     [3, 'rules[1].match', expect.stringContaining('applies to no source')],
     [2, 'sources[0].timeout', expect.stringContaining('no p95 can breach')],
     [3, 'sources[1].id', expect.stringContaining('no rule applies')],
+    [4, 'jobs.latency.raw_retention_days', expect.stringMatching(/is kept for 120 days.*write at most 113,/)],
   ])
 })
 

@@ -201,6 +201,51 @@ describe('a file that is', () => {
     ])
   })
 
+  test('rotated while nobody read it is found by its content and read to its end first, then the new one', async () => {
+    await writeFile(path, fileOf(line('22:00:00', 1)))
+    const tail = tailFrom()
+    await all(tail)
+    const cursor = await tail.cursor()
+    await appendFile(path, line('22:00:01', 2))
+    await rename(path, `${path}.1`)
+    await writeFile(join(dir, 'latency-of-another.csv'), fileOf(line('23:00:00', 9), line('23:00:01', 9)))
+    const again = tailFrom(cursor)
+    expect(await all(again)).toEqual(['22:00:01/0 2'])
+    await writeFile(path, fileOf(line('22:00:02', 3)))
+    expect([...(await all(again)), ...(await all(again))]).toEqual(['22:00:02/0 3'])
+    expect(faults).toEqual([])
+  })
+
+  test('rotated while nobody read it, in the middle of a line, loses that line, and says where', async () => {
+    await writeFile(path, fileOf(line('22:00:00', 1)))
+    const tail = tailFrom()
+    await all(tail)
+    const cursor = await tail.cursor()
+    await appendFile(path, `${line('22:00:01', 2)}2026-06-27T22:`)
+    await rename(path, `${path}.1`)
+    await writeFile(path, fileOf(line('22:00:02', 3)))
+    const again = tailFrom(cursor)
+    expect([...(await all(again)), ...(await all(again))]).toEqual(['22:00:01/0 2', '22:00:02/0 3'])
+    expect(faults).toMatchObject([{ line: 4, message: expect.stringContaining(`as ${path}.1: `) }])
+  })
+
+  test('rotated and gone says that rows may be missing, and goes on with the new one', async () => {
+    await writeFile(path, fileOf(line('22:00:00', 1), line('22:00:01', 2)))
+    const tail = tailFrom()
+    await all(tail)
+    const cursor = await tail.cursor()
+    await writeFile(path, fileOf(line('22:00:02', 3)))
+    expect(await all(tailFrom(cursor))).toEqual(['22:00:02/0 3'])
+    expect(faults).toEqual([
+      {
+        line: null,
+        column: null,
+        offset: cursor!.offset,
+        message: expect.stringMatching(/read up to line 3, and no file/),
+      },
+    ])
+  })
+
   test('replaced by a copy of itself with more rows goes on where it was', async () => {
     await writeFile(path, fileOf(line('22:00:00', 1)))
     const tail = tailFrom()
