@@ -1,5 +1,5 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
-import { isObstreamError } from '#lib/errors.ts'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { EventLog, Offset } from '#lib/eventlog/port.ts'
 import type { JobFact, JobFinished, JobStarted } from '#lib/facts.ts'
 import { topics } from '#lib/topics.ts'
@@ -17,6 +17,7 @@ export class JobTopic {
   readonly #finished: JobFinished[] = []
   #next: Offset | null = null
   #reading: Promise<void> = Promise.resolve()
+  readonly #stopping = new AbortController()
 
   constructor(log: EventLog, codec: TopicCodec<JobFact>) {
     this.#log = log
@@ -56,6 +57,11 @@ export class JobTopic {
       }
   }
 
+  /** Ends reads that wait, as for a schema that nobody knows yet, and refuses later ones with OBS_LOG_UNAVAILABLE. */
+  stop(): void {
+    this.#stopping.abort(new ObstreamError('OBS_LOG_UNAVAILABLE', 'the jobs are read no more: their reader stops'))
+  }
+
   /** One reader at a time: two would fold the same records twice, or in another order. */
   #readOn(): Promise<void> {
     this.#reading = this.#reading.catch(() => {}).then(() => this.#read())
@@ -65,7 +71,7 @@ export class JobTopic {
   async #read(): Promise<void> {
     const { earliest, end } = (await this.#log.offsets(topics.job.name))[0]!
     const stretch = { partition: 0, from: Math.max(this.#next ?? earliest, earliest), to: end }
-    for await (const { key, value, offset } of readFacts(this.#log, this.#codec, stretch)) {
+    for await (const { key, value, offset } of readFacts(this.#log, this.#codec, stretch, this.#stopping.signal)) {
       const isNew = this.#historyOf(value.job).take(key, value)
       if (isNew && value.type === 'finished') this.#finished.push(value)
       this.#next = offset + 1

@@ -165,6 +165,8 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
         return this.#subscription
       } catch (again) {
         if (this.#stopping.signal.aborted || !isObstreamError(again) || !again.retryable) throw again
+        // The log has been patient already; a command is not there to wait until its brokers are back.
+        if (this.#once && again.code === 'OBS_LOG_UNAVAILABLE') throw again
         error = again
       }
     }

@@ -80,6 +80,7 @@ export class LatencyLoops implements RunningService {
   /** Ends a running job between two of its steps; its slot stays open for the next start. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#deps.jobs.stop()
     await this.ended.catch(() => {})
   }
 

@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { ObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
+import { JobTopic } from '#lib/jobs/job-topic.ts'
 import { openConfluentRegistry } from '#lib/registry/confluent.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
+import { codecOf } from '#lib/runtime/environment.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
 import { runToEnd } from '#lib/runtime/run-to-end.ts'
+import { topics } from '#lib/topics.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import { otherSampleSchema, type SceneOptions, SchemaScene, sampleSubject } from '#tests/support/schema-scene.ts'
 import { tally } from '#tests/support/toy-folds.ts'
@@ -69,6 +72,18 @@ describe('a record whose schema nobody knows yet', () => {
     await scene.append(...scene.minute(1, 99))
     await eventually(() => scene.env.registry.waitsFor !== null)
     await service.stop()
+    expect(scene.env.registry.waitsFor).toBeNull()
+  })
+
+  test('does not keep an exporter from stopping, which reads jobs', async () => {
+    const scene = await openScene()
+    const value = Buffer.from([0, 0, 0, 0, 99, 0])
+    await scene.env.log.append(topics.job.name, 0, [{ key: Buffer.from('latency'), value }])
+    const jobs = new JobTopic(scene.env.log, codecOf(scene.env, topics.job))
+    const reading = jobs.history('latency')
+    await eventually(() => scene.env.registry.waitsFor !== null)
+    jobs.stop()
+    await expect(reading).rejects.toMatchObject({ code: 'OBS_LOG_UNAVAILABLE' })
     expect(scene.env.registry.waitsFor).toBeNull()
   })
 
