@@ -70,16 +70,9 @@ async function gives(playing: Promise<Outcome>): Promise<void> {
   expect(await playing).toEqual({ topics: facts, artefacts })
 }
 
-describe('three days of fifty sources give the recorded facts and files, played', () => {
-  test('in memory', () => gives(playAlone(async (clock) => openMemoryLog({ clock, partitions: 8 }))), MINUTES_5)
-
-  test(
-    'in a file',
-    () => gives(playAlone(async (clock) => openSqliteLog({ path: join(folder(), 'log.db'), clock, partitions: 8 }))),
-    MINUTES_5,
-  )
-
-  describe.each([1, 3] as const)('on Kafka with %i brokers', (brokers) => {
+/** Three days of fifty sources, played on a cluster in all ways, give the recorded facts and files. */
+export function theRecordedDeskOn(brokers: 1 | 3): void {
+  describe(`three days of fifty sources give the recorded facts and files on Kafka with ${brokers} brokers`, () => {
     let bootstrap: readonly string[]
     let stop = async (): Promise<void> => {}
 
@@ -103,4 +96,17 @@ describe('three days of fifty sources give the recorded facts and files, played'
       testNeeding(missing, 'by three replicas of each', () => gives(playTogether(3, open)), MINUTES_5)
     })
   })
-})
+}
+
+/** The same on the logs of one machine. */
+export function theRecordedDeskOnOneMachine(): void {
+  describe('three days of fifty sources give the recorded facts and files', () => {
+    test('in memory', () => gives(playAlone(async (clock) => openMemoryLog({ clock, partitions: 8 }))), MINUTES_5)
+
+    test(
+      'in a file',
+      () => gives(playAlone(async (clock) => openSqliteLog({ path: join(folder(), 'log.db'), clock, partitions: 8 }))),
+      MINUTES_5,
+    )
+  })
+}

@@ -1,0 +1,4 @@
+import { theRecordedDeskOn, theRecordedDeskOnOneMachine } from './recorded-desk.contract.ts'
+
+theRecordedDeskOnOneMachine()
+theRecordedDeskOn(1)

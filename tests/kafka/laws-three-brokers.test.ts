@@ -1,0 +1,3 @@
+import { theRecordedDeskOn } from './recorded-desk.contract.ts'
+
+theRecordedDeskOn(3)
