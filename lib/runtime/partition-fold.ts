@@ -98,7 +98,10 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
   /**
    * Folds a stretch that compaction may have disturbed: as a set, one record per cause, in order of causes.
    *
-   * @param to the end of the stretch; reading goes on there
+   * Reading goes on at the last record of the stretch. It is a copy by then, and its batch makes the fold tell how far it
+   * has come, also when nothing new comes for long.
+   *
+   * @param to the end of the stretch
    */
   async foldAsSet(batches: AsyncIterable<RecordBatch>, to: Offset): Promise<void> {
     const held: { readonly cause: Cause; readonly offset: Offset; readonly batch: RecordBatch }[] = []
@@ -106,13 +109,14 @@ export class PartitionFold<State, Input extends FoldInput<unknown>> {
       await this.#eachInput(batch, (input) => {
         if (input.offset < to) held.push({ cause: input.cause, offset: input.offset, batch })
       })
+    const next = held.at(-1)?.offset ?? to
     held.sort((a, b) => compareCauses(a.cause, b.cause) || a.offset - b.offset)
     for (const { offset, batch } of held) {
       const input = await this.#inputAt(batch, offset)
       if (input) await this.#foldInput(input, batch)
     }
     await this.#write()
-    this.#nextOffset = to
+    this.#nextOffset = next
   }
 
   async #foldRecords(batch: RecordBatch): Promise<void> {

@@ -2,9 +2,11 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { refold } from '#cli/replay/refold.ts'
+import { currentFolds, refold } from '#cli/replay/refold.ts'
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { openSqliteLog } from '#lib/eventlog/sqlite.ts'
+import { awaitCut, chooseCut } from '#lib/jobs/cut.ts'
+import { codecOf } from '#lib/runtime/environment.ts'
 import { DAY_MS } from '#lib/time.ts'
 import { catalogue, topics } from '#lib/topics.ts'
 import { asFollower, asSet, recordsOf } from '#tests/support/facts-of.ts'
@@ -95,6 +97,20 @@ describe('compaction', () => {
       expect(asSet(await recordsOf(log, topic, codecs.get(topic)!))).toEqual(before.get(topic.name))
     const rebuilt = await refold(desk.env, scratchLog(1))
     expect(canonicalJson(await digests(rebuilt.env))).toBe(canonicalJson(await digests(desk.env)))
+  })
+
+  test('an alerter that first comes when all windows are old tells how far it has come: no job waits for it', async () => {
+    const [foldWindows, foldAlerts] = currentFolds
+    const clock = new ManualClock(BEGINS_AT)
+    const desk = await RecordedDesk.open(clock, { dataDir: folder(), folds: [foldWindows!] })
+    await desk.publish(plans.friday, plans.sunday)
+    await desk.play(onlyFacts(steps))
+    clock.advance(16 * DAY_MS)
+    const { log } = desk.env
+    const { cutTickAt } = await chooseCut(log, codecOf(desk.env, topics.sample))
+    await expect(awaitCut(log, cutTickAt, { clock, waitMs: 0 })).rejects.toMatchObject({ code: 'OBS_JOB_BEHIND' })
+    await foldAlerts!(desk.env, () => {})
+    await awaitCut(log, cutTickAt, { clock, waitMs: 0 })
   })
 })
 
