@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { choosePorts } from './cluster.ts'
-import { startJvmCluster } from './jvm-cluster.ts'
+import { dataFolder } from './jvm-broker.ts'
+import { brokerFolder, startJvmCluster } from './jvm-cluster.ts'
 import { Line } from './line.ts'
 import type { KafkaCluster } from './server.ts'
 
@@ -11,6 +12,8 @@ export interface CutCluster extends KafkaCluster {
   readonly brokers: number
   /** @param nodeId from 1 */
   line(nodeId: number): Line
+  /** Where a broker keeps its partitions, each in a folder `<topic>-<partition>`. */
+  dataFolder(nodeId: number): string
 }
 
 /** Starts brokers on this machine's Java. */
@@ -28,6 +31,7 @@ export async function startCutCluster(brokers: 1 | 3): Promise<CutCluster> {
       ...cluster,
       brokers,
       line: (nodeId) => lines[nodeId - 1]!,
+      dataFolder: (nodeId) => dataFolder(brokerFolder(folder, nodeId)),
       async stop() {
         await shut()
         await Promise.all(nodes.map((_, i) => cluster.broker(i + 1).kill('SIGKILL')))

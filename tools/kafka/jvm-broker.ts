@@ -16,6 +16,9 @@ export interface JvmBrokerOptions {
   readonly plan: ClusterPlan
 }
 
+/** Where a broker keeps its partitions, each in a folder `<topic>-<partition>`. @param folder its own */
+export const dataFolder = (folder: string): string => join(folder, 'data')
+
 /** A broker as a process of this machine's Java. */
 export class JvmBroker implements StartableServer {
   readonly #options: JvmBrokerOptions
@@ -47,7 +50,7 @@ export class JvmBroker implements StartableServer {
 
   async start(): Promise<void> {
     const { nodeId, folder, plan } = this.#options
-    const [data, keystore] = [join(folder, 'data'), join(folder, 'keystore.pem')]
+    const [data, keystore] = [dataFolder(folder), join(folder, 'keystore.pem')]
     mkdirSync(folder, { recursive: true })
     writeFileSync(this.#properties, propertiesText(plan.settingsOf(nodeId, data, keystore)))
     if (plan.certificate !== undefined) writeFileSync(keystore, plan.certificate.keystore)

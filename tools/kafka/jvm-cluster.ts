@@ -25,10 +25,13 @@ export async function startJvmCluster(options: ClusterOptions, place?: Place): P
   const libraries = await kafkaLibraries(plan.version)
   const folder = place?.folder ?? mkdtempSync(join(tmpdir(), 'obstream-kafka-'))
   const brokers = plan.nodes.map(
-    (_, i) => new JvmBroker({ nodeId: i + 1, folder: join(folder, `broker-${i + 1}`), libraries, plan }),
+    (_, i) => new JvmBroker({ nodeId: i + 1, folder: brokerFolder(folder, i + 1), libraries, plan }),
   )
   return startBrokers(plan, brokers, async () => {
     await Promise.all(brokers.map((broker) => broker.kill(place === undefined ? 'SIGKILL' : 'SIGTERM')))
     if (place === undefined) rmSync(folder, { recursive: true, force: true })
   })
 }
+
+/** A broker's own folder in that of its cluster. */
+export const brokerFolder = (clusterFolder: string, nodeId: number): string => join(clusterFolder, `broker-${nodeId}`)
