@@ -4,6 +4,7 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import { freshTopics, placesIn, read, recordsOf } from '#tests/contract/eventlog-fixture.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import { type FreshLog, freshLog } from '#tests/support/kafka/fresh-logs.ts'
+import { describeTopics, kafkaToolsMissing } from '#tests/support/kafka/kafka-tools.ts'
 import { kafkaMissing, startCluster } from '#tests/support/kafka/provider.ts'
 import { testNeeding } from '#tests/support/required.ts'
 import type { KafkaCluster } from '#tools/kafka/server.ts'
@@ -120,6 +121,17 @@ async function untilWritten(writers: readonly Writer[]): Promise<void> {
   const before = writers.map(({ acknowledged }) => acknowledged.length)
   await eventually(() => writers.every(({ acknowledged }, i) => acknowledged.length > before[i]! + 20), 60_000)
 }
+
+testNeeding(
+  missing ?? kafkaToolsMissing(),
+  'a topic has three copies, of which two must hold a record before it is acknowledged',
+  async () => {
+    await openLog()
+    const { [`${logs.prefix}${wide.name}`]: topic } = await describeTopics(cluster.bootstrap.join(), `${logs.prefix}.*`)
+    expect(topic).toMatchObject({ partitions: 3, replication: 3, settings: { 'min.insync.replicas': '2' } })
+  },
+  MINUTES_4,
+)
 
 testNeeding(
   missing,
