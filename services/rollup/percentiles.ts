@@ -34,13 +34,21 @@ export const MOST_LATENCIES = 100_000
 /** Latencies at or above this are rare enough for a map; an array up to here takes 256 KiB. */
 const DENSE_LIMIT_MS = 65_536
 
+/** Below this a latency is never rare. */
+const FEW_PLACES_MS = 1_024
+
+/** Latencies are rare as long as fewer than one in so many lies beyond the array. */
+const RARE_SHARE = 8
+
 /**
- * How often each latency occurred. Adding is one array access for the latencies that a source usually has; what lies far
- * beyond them waits in a map, so that one time-out of a minute does not cost a large array.
+ * How often each latency occurred. Adding is one array access for the latencies that a source usually has; rare ones, such
+ * as time-outs far beyond them, are in a map. So the arrays of a thousand sources are short, and stay in the processor's
+ * cache; long ones, all of one size, would even push each other out of it.
  */
 export class LatencyCounts {
   #dense = new Uint32Array(0)
   readonly #sparse = new Map<Milliseconds, number>()
+  #rareTotal = 0
   #total = 0
   #different = 0
 
@@ -57,7 +65,10 @@ export class LatencyCounts {
       this.#different++
     }
     if (isDense) this.#dense[ms] = before + times
-    else this.#sparse.set(ms, before + times)
+    else {
+      this.#sparse.set(ms, before + times)
+      this.#rareTotal += times
+    }
     this.#total += times
     return true
   }
@@ -80,17 +91,20 @@ export class LatencyCounts {
   }
 
   /**
-   * Makes the array long enough for `ms` when the samples so far justify its size: sixteen places a sample.
+   * Makes the array long enough for `ms` when the samples so far justify its size, sixteen places a sample, and enough of
+   * them lie beyond it.
    *
    * @returns whether `ms` has a place in it now
    */
   #reach(ms: Milliseconds): boolean {
     if (ms >= DENSE_LIMIT_MS || ms >= 16 * (this.#total + 64)) return false
+    if (ms >= FEW_PLACES_MS && this.#rareTotal * RARE_SHARE < this.#total) return false
     const longer = new Uint32Array(2 ** Math.ceil(Math.log2(ms + 1)))
     longer.set(this.#dense)
     for (const [rareMs, count] of this.#sparse)
       if (rareMs < longer.length) {
         longer[rareMs] = count
+        this.#rareTotal -= count
         this.#sparse.delete(rareMs)
       }
     this.#dense = longer
