@@ -11,7 +11,7 @@ import { type Instant, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
 import { type BenchLog, openBenchKafka } from './bench-log.ts'
-import type { Usage } from './machine.ts'
+import { cpuSecondsOf, type Usage } from './machine.ts'
 import { count, markdownTable } from './results.ts'
 import { planFor, sourceIds } from './rollup/samples.ts'
 
@@ -25,6 +25,8 @@ const WINDOW_MS = 10 * SECOND_MS
 const GRACE_MS = SECOND_MS
 const DURATION_MS = 120 * SECOND_MS
 const SLOW_WINDOWS = 3
+const IDLE_PARTITIONS = 32
+const IDLE_MS = 60 * SECOND_MS
 const ids = sourceIds(SOURCES)
 const partitions = ids.map((id) => partitionOf(id, PARTITIONS))
 
@@ -50,7 +52,9 @@ ${markdownTable([
     `${count(usage.peakRssMiB)} MiB`,
     `${((usage.cpuSeconds * SECOND_MS * 100) / DURATION_MS).toFixed(0)} % of a core`,
   ]),
-])}`)
+])}
+
+Rollup and the alerter's fold with nothing to do, on ${IDLE_PARTITIONS} partitions each, for ${IDLE_MS / SECOND_MS} s: ${(await idlePercent()).toFixed(2)} % of a core, both together.`)
 
 async function measure(samplesPerSecond: number): Promise<Round> {
   const cluster = await startJvmCluster({})
@@ -61,11 +65,7 @@ async function measure(samplesPerSecond: number): Promise<Round> {
     await bench.log.append(topics.plan.name, 0, [
       { key: Buffer.from(plan.hash), value: bench.codecs.get(topics.plan)!.encode(plan.record) },
     ])
-    const services = spawn(
-      process.execPath,
-      [fileURLToPath(new URL('kafka/services.ts', import.meta.url)), broker, String(PARTITIONS)],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
+    const services = startServices(broker, PARTITIONS)
     const stop = new AbortController()
     const seen = new Map<string, number>()
     const reading = Array.from({ length: PARTITIONS }, (_, partition) =>
@@ -83,6 +83,33 @@ async function measure(samplesPerSecond: number): Promise<Round> {
   } finally {
     await cluster.stop()
   }
+}
+
+/** CPU of the services while they wait, in percent of a core. */
+async function idlePercent(): Promise<number> {
+  const cluster = await startJvmCluster({})
+  try {
+    const broker = cluster.bootstrap[0]!
+    await (await openBenchKafka([broker], IDLE_PARTITIONS)).log.close()
+    const services = startServices(broker, IDLE_PARTITIONS)
+    await wait(15 * SECOND_MS)
+    const before = cpuSecondsOf(services.pid!)
+    await wait(IDLE_MS)
+    const used = cpuSecondsOf(services.pid!) - before
+    services.kill('SIGTERM')
+    await outputOf<Usage>(services)
+    return (used * SECOND_MS * 100) / IDLE_MS
+  } finally {
+    await cluster.stop()
+  }
+}
+
+function startServices(broker: string, partitions: number): ReturnType<typeof spawn> {
+  return spawn(
+    process.execPath,
+    [fileURLToPath(new URL('kafka/services.ts', import.meta.url)), broker, String(partitions)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
 }
 
 function planOf(): Plan {

@@ -3,6 +3,9 @@ import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 
 const GIB = 2 ** 30
 
+/** Linux counts the CPU time of processes in these, on every machine that Node runs on. */
+const TICKS_A_SECOND = 100
+
 /** What numbers were measured on, as one line. */
 export function describeMachine(): string {
   const cores = availableParallelism()
@@ -26,6 +29,16 @@ export interface Usage {
   readonly cpuSeconds: number
   /** The most memory that this process ever held, in MiB. */
   readonly peakRssMiB: number
+}
+
+/** CPU seconds, user and system, that a process has used so far. @param pid of a running one, on Linux */
+export function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) / TICKS_A_SECOND
 }
 
 /** What this process has used so far. */

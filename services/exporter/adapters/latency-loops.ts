@@ -11,6 +11,7 @@ import { type LatencyOptions, latencyOptions } from '../latency-options.ts'
 import { LATENCY_JOB, latencySlotOf, latencyStart } from '../latency-start.ts'
 import type { JobLock } from './job-lock.ts'
 import { type LatencyJobDependencies, runLatencyJob } from './latency-job.ts'
+import { writeOperationsFiles } from './operations-files.ts'
 
 export interface ExporterDependencies extends LatencyJobDependencies {
   readonly ids: Ids
@@ -155,8 +156,20 @@ export class LatencyLoops implements RunningService {
     const { signal } = this.#stopping
     const { end } = (await log.offsets(topics.job.name))[0]!
     await this.#runOpen()
+    await this.#catchUp()
     this.#forget('executor')
     for await (const _batch of log.follow(topics.job.name, 0, end, signal)) await this.#runOpen()
+  }
+
+  /** A process that was killed between the end of a job and the files that tell of it has left those behind. */
+  async #catchUp(): Promise<void> {
+    const { jobs, store, lock } = this.#deps
+    const held = (await jobs.finished()).length > 0 ? lock() : null
+    try {
+      if (held) await writeOperationsFiles(store, jobs)
+    } finally {
+      held?.release()
+    }
   }
 
   /** Runs the open start, if there is one; waits while another process holds the lock and may be running it. */

@@ -84,6 +84,20 @@ describe('the exporter of a running system', () => {
     expect(await ends(desk)).toEqual([['12:00', 'ok', 1, null]])
   })
 
+  test('brings the files up to date that a process left behind which was killed after its job had ended', async () => {
+    const desk = await scene()
+    const first = exporter(desk)
+    await settle()
+    await first.stop()
+    const files = ['ops/automation_runs.log', 'ops/latency_job_heartbeat.json']
+    const whole = await Promise.all(files.map((path) => desk.file(path)))
+    for (const path of files) await desk.store.remove(path)
+    exporter(desk)
+    await settle()
+    expect(await Promise.all(files.map((path) => desk.file(path)))).toEqual(whole)
+    expect(await ends(desk)).toHaveLength(1)
+  })
+
   test('finishes what an earlier process left open, as the next attempt', async () => {
     const desk = await scene()
     const start = latencyStart(desk.request('2026-06-27T11:45:00Z', { runId: 'dead' }), {
