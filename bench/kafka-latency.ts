@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { planRecord } from '#lib/codec/plan-json.ts'
 import type { Alert, SampleFact } from '#lib/facts.ts'
@@ -11,6 +8,7 @@ import { type Instant, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { startJvmCluster } from '#tools/kafka/jvm-cluster.ts'
 import { type BenchLog, openBenchKafka } from './bench-log.ts'
+import { type Child, startChild } from './child.ts'
 import { cpuSecondsOf, type Usage } from './machine.ts'
 import { count, markdownTable } from './results.ts'
 import { planFor, sourceIds } from './rollup/samples.ts'
@@ -75,8 +73,8 @@ async function measure(samplesPerSecond: number): Promise<Round> {
     await wait(5 * SECOND_MS)
     stop.abort()
     await Promise.all(reading)
-    services.kill('SIGTERM')
-    const usage = await outputOf<Usage>(services)
+    services.end()
+    const usage = await services.result
     await bench.log.close()
     const latenciesMs = [...seen].map(([place, seenMs]) => seenMs - ticks.get(place.split(' ')[0]!)!)
     return { samplesPerSecond, latenciesMs: latenciesMs.toSorted((a, b) => a - b), usage }
@@ -93,23 +91,19 @@ async function idlePercent(): Promise<number> {
     await (await openBenchKafka([broker], IDLE_PARTITIONS)).log.close()
     const services = startServices(broker, IDLE_PARTITIONS)
     await wait(15 * SECOND_MS)
-    const before = cpuSecondsOf(services.pid!)
+    const before = cpuSecondsOf(services.pid)
     await wait(IDLE_MS)
-    const used = cpuSecondsOf(services.pid!) - before
-    services.kill('SIGTERM')
-    await outputOf<Usage>(services)
+    const used = cpuSecondsOf(services.pid) - before
+    services.end()
+    await services.result
     return (used * SECOND_MS * 100) / IDLE_MS
   } finally {
     await cluster.stop()
   }
 }
 
-function startServices(broker: string, partitions: number): ReturnType<typeof spawn> {
-  return spawn(
-    process.execPath,
-    [fileURLToPath(new URL('kafka/services.ts', import.meta.url)), broker, String(partitions)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+function startServices(broker: string, partitions: number): Child<Usage> {
+  return startChild(new URL('kafka/services.ts', import.meta.url), [broker, String(partitions)])
 }
 
 function planOf(): Plan {
@@ -172,15 +166,6 @@ async function readAlerts(
     for (const { key, value } of batch.records())
       seen.set(`${partition}/${codec.decode(value!).decidedAt} ${key.toString()}`, nowMs)
   }
-}
-
-async function outputOf<Result>(child: ReturnType<typeof spawn>): Promise<Result> {
-  let text = ''
-  child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-    text += part
-  })
-  await once(child, 'close')
-  return JSON.parse(text) as Result
 }
 
 function at(ascending: readonly number[], percent: number): string {
