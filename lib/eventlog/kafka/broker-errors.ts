@@ -1,4 +1,5 @@
 import { ObstreamError } from '#lib/errors.ts'
+import { certificateFault, isCertificateRefused } from './tls-faults.ts'
 
 /** Kafka's error codes that we decide about. Source: the Kafka protocol guide, "Error Codes". */
 export const kafkaError = {
@@ -62,7 +63,8 @@ export function answerOf(error: unknown): string | undefined {
 
 export function isAccessDenied(error: unknown): boolean {
   const { name, type } = error as BrokerError
-  return name === 'KafkaJSSASLAuthenticationError' || (type !== undefined && denials.has(type))
+  if (name === 'KafkaJSSASLAuthenticationError') return true
+  return (type !== undefined && denials.has(type)) || isCertificateRefused(error as BrokerError)
 }
 
 export function accessDenied(what: string, cause: unknown): ObstreamError {
@@ -72,7 +74,7 @@ export function accessDenied(what: string, cause: unknown): ObstreamError {
 /** What an error says, without its full stop. */
 export function reasonOf(error: unknown): string {
   const { message = String(error) } = error as BrokerError
-  return message.replace(/\.$/, '')
+  return certificateFault(error as BrokerError) ?? message.replace(/\.$/, '')
 }
 
 /** Whether an error is about a broker or the way to it, and not a fault of ours. */
