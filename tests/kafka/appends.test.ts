@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals'
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
+import { settingsOf, type TopicSettings } from '#lib/eventlog/kafka/topic-settings.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import { freshTopics, read, record, recordsOf } from '#tests/contract/eventlog-fixture.ts'
 import { eventually } from '#tests/support/eventually.ts'
@@ -28,6 +30,18 @@ if (missing === undefined) {
     await log.topics.apply([plain])
   })
   afterEach(() => logs.close())
+}
+
+async function setTopic(settings: TopicSettings): Promise<void> {
+  const admin = new Kafka({ brokers: [...cluster.bootstrap], logLevel: logLevel.NOTHING }).admin()
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
+  const name = `${logs.prefix}${plain.name}`
+  await admin.connect()
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
+  })
+  await admin.disconnect()
 }
 
 const places = () => read(log, plain, 0, 100)
@@ -67,6 +81,28 @@ describe('an append', () => {
       expect(await places()).toBe('0:a 1:b 2:c 3:d')
     },
   )
+
+  testNeeding(missing, 'that the broker refuses before it writes has certainly not landed', async () => {
+    const accepted: string[] = []
+    let count = 0
+    const append = async (): Promise<string> => {
+      const key = `k${count++}`
+      try {
+        const { baseOffset } = await log.append(plain.name, 0, [record(key, 'v'.repeat(5_000))])
+        accepted.push(`${baseOffset}:${key}`)
+        return 'landed'
+      } catch (error) {
+        return `${error}`
+      }
+    }
+    const says = async (settings: TopicSettings, what: RegExp): Promise<void> => {
+      await setTopic({ ...settingsOf(plain, 1), ...settings })
+      await eventually(async () => what.test(await append()))
+    }
+    await says({ 'max.message.bytes': '1000' }, /Kafka answers 10.*nothing was appended/)
+    await says({}, /landed/)
+    expect(await places()).toBe(accepted.join(' '))
+  })
 
   testNeeding(missing, 'that cannot be sent waits for the broker, and lands when it is back', async () => {
     await line.shut()

@@ -1,10 +1,10 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect } from '@jest/globals'
 import type { EventLog, LogRecord } from '#lib/eventlog/port.ts'
 import { type TopicDefinition, topics } from '#lib/topics.ts'
-import { freshTopics, record, recordsOf } from '#tests/contract/eventlog-fixture.ts'
+import { freshTopics, read, record, recordsOf } from '#tests/contract/eventlog-fixture.ts'
 import { RecordedDesk } from '#tests/replay/recorded-desk.ts'
 import { BEGINS_AT, plansOf, scenario } from '#tests/replay/scenario.ts'
 import { type FreshLog, freshLog } from '#tests/support/kafka/fresh-logs.ts'
@@ -96,6 +96,21 @@ describe('what we write is seen by others as by ourselves:', () => {
     )
     expect(batches.flatMap(({ records }) => records)).toEqual(ours.map(dumped))
   })
+})
+
+testNeeding(missing, 'a bit that changed on the disk of a broker is found by us as by its own reader', async () => {
+  const { both } = freshTopics()
+  await log.topics.apply([both])
+  await log.append(both.name, 0, recordsOf('a'))
+  await log.append(both.name, 0, [record('b', 'the value that changes')])
+  const [file] = filesOf(both, 0)
+  const bytes = readFileSync(file!)
+  bytes[bytes.indexOf('the value') + 2]! ^= 1
+  writeFileSync(file!, bytes)
+
+  expect((await dumpSegments([file!])).map(({ isValid }) => isValid)).toEqual([true, false])
+  await expect(read(log, both, 0, 2)).rejects.toMatchObject({ code: 'OBS_LOG_CORRUPT' })
+  expect((await kcat.records(nameOf(both))).at(-1)!.value).toBe('thd value that changes')
 })
 
 describe('a desk on which something has happened', () => {
