@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 const NEEDED = 24
 const UNAVAILABLE = 69
 const main = new URL('../cli/main.ts', import.meta.url)
+const mainStartedByBin = new URL('../cli/main-started-by-bin.ts', import.meta.url)
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
   await import(main.href)
@@ -38,11 +39,10 @@ function installedNode() {
   }
 }
 
-/** Signals are passed on; the channel tells the child when this process can pass on no more, as after SIGKILL. */
+/** Passes signals on; the channel tells the child that this process can no longer, as after SIGKILL. */
 function runOn(node) {
-  const child = spawn(node, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], {
+  const child = spawn(node, [...process.execArgv, fileURLToPath(mainStartedByBin), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, OBSTREAM_STARTED_BY: String(process.pid) },
   })
   const passed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
   const pass = (signal) => child.kill(signal)

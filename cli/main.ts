@@ -20,10 +20,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 process.stderr.on('error', () => {})
 process.on('uncaughtException', (error) => process.exit(reportFailure(context, error, false)))
 
-// bin/obstream.mjs on an older Node has started this and waits for it. Once that is gone nobody would: it ends as at SIGTERM.
-if (process.channel && process.env['OBSTREAM_STARTED_BY'] === String(process.ppid)) {
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
-  process.channel.unref()
-}
-
 process.exitCode = await runCli(process.argv.slice(2), context)

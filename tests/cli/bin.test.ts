@@ -9,7 +9,6 @@ import { describe, expect, test } from '@jest/globals'
 import { openCodec } from '#lib/codec/avro.ts'
 import { factSha256 } from '#lib/codec/fact-json.ts'
 import { exitCodes } from '#lib/errors.ts'
-import { holdFileLock } from '#lib/eventlog/file-lock.ts'
 import { openLog } from '#lib/eventlog/open.ts'
 import type { Tick } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
@@ -17,7 +16,6 @@ import { systemClock } from '#lib/runtime/clock.ts'
 import { catalogue, topics } from '#lib/topics.ts'
 import { BIN, runBin, startBin } from '#tests/support/bin.ts'
 import { freshDesk, putFile, VALID_ALERT, VALID_MAIN } from '#tests/support/desk.ts'
-import { eventually } from '#tests/support/eventually.ts'
 import { testNeeding } from '#tests/support/required.ts'
 
 const emptyFolder = (): string => mkdtempSync(join(tmpdir(), 'obstream-bin-'))
@@ -253,23 +251,27 @@ describe('bin/obstream.mjs', () => {
     expect(await end).toEqual([null, 'SIGKILL'])
   })
 
-  testNeeding(
-    missing,
-    'killed so that it can pass on nothing, it leaves no command behind that holds the log',
-    async () => {
-      const cwd = freshDesk(`${VALID_MAIN}page: {bind: "127.0.0.1:0"}\n`)
-      const wrapper = startBin(['serve', 'rollup'], { cwd, node: oldNode! })
-      await once(wrapper.stderr!, 'data')
-      const lock = join(cwd, 'log/obstream.db.rollup.lock')
-      await eventually(() => existsSync(lock) && holdFileLock(lock) === null)
-      const command = childOf(wrapper)
+  testNeeding(missing, 'killed so that it can pass on nothing, it leaves no command behind', async () => {
+    const cwd = freshDesk(`${VALID_MAIN}page: {bind: "127.0.0.1:0"}\n`)
+    const wrapper = startBin(['up'], { cwd, node: oldNode! })
+    let stderr = ''
+    const runs = Promise.withResolvers<void>()
+    wrapper.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+      if (stderr.includes('obstream runs')) runs.resolve()
+    })
+    await runs.promise
+    const command = childOf(wrapper)
+    try {
+      // The command holds the pipe, too: it closes once both have ended.
+      const closed = once(wrapper, 'close', { signal: AbortSignal.timeout(20_000) })
       wrapper.kill('SIGKILL')
-      await eventually(() => !existsSync(`/proc/${command}`))
-      const held = holdFileLock(lock)
-      expect(held).not.toBeNull()
-      held!.release()
-    },
-  )
+      expect(await closed).toEqual([null, 'SIGKILL'])
+    } finally {
+      if (existsSync(`/proc/${command}`)) process.kill(command, 'SIGKILL')
+    }
+    expect(stderr).toContain('stopped; the next start goes on here')
+  })
 
   testNeeding(missing, 'without a Node that can it says what to do', async () => {
     const folder = emptyFolder()
