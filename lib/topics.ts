@@ -65,7 +65,7 @@ export const topics = {
   window: {
     name: 'obs.window.v1',
     key: 'source/start/revision; source/gap/slot; source/rejected/sample id',
-    what: 'window; gap (expected slots without a sample); sample refused as too late, too early or sealed',
+    what: 'window; gap (expected slots without a sample); sample refused: too late, too early, window sealed or full',
     partitions: 'latency',
     cleanup: 'compact,delete',
     retentionMs: days(400),

@@ -229,6 +229,18 @@ describe('a file that is', () => {
     expect(faults).toMatchObject([{ line: 4, message: expect.stringContaining(`as ${path}.1: `) }])
   })
 
+  test('rotated while nobody read it, when all its rows had been read, has lost nothing and says nothing', async () => {
+    await writeFile(path, fileOf(line('22:00:00', 1)))
+    const tail = tailFrom()
+    await all(tail)
+    const cursor = await tail.cursor()
+    await rename(path, `${path}.1`)
+    await writeFile(path, fileOf(line('22:00:02', 3)))
+    const again = tailFrom(cursor)
+    expect([...(await all(again)), ...(await all(again))]).toEqual(['22:00:02/0 3'])
+    expect(faults).toEqual([])
+  })
+
   test('rotated and gone says that rows may be missing, and goes on with the new one', async () => {
     await writeFile(path, fileOf(line('22:00:00', 1), line('22:00:01', 2)))
     const tail = tailFrom()
