@@ -80,6 +80,12 @@ describe('a topic that is created anew', () => {
     for (let i = 0; i < 2; i++) outcomes.push(await log.append(plain.name, 0, recordsOf('c')).catch(({ code }) => code))
     expect(outcomes.at(-1)).toBe('OBS_LOG_HISTORY_CHANGED')
   })
+
+  testNeeding(missing, 'has no offsets for who has known the old one, be it only by its offsets', async () => {
+    await log.offsets(plain.name)
+    await createAnew()
+    await expect(log.offsets(plain.name)).rejects.toMatchObject({ code: 'OBS_LOG_HISTORY_CHANGED' })
+  })
 })
 
 testNeeding(missing, 'a topic that is deleted is told as that, not as one that somebody should create', async () => {

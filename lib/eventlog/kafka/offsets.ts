@@ -16,27 +16,30 @@ interface ListedOffsets {
   }[]
 }
 
-/** The bounds of all partitions of a topic. @param topic as the cluster knows it */
+/**
+ * The bounds of all partitions of a topic. Each attempt looks at the topic anew: brokers answer by name, and only its id
+ * tells a topic that was created anew from the one whose records a job counts on.
+ *
+ * @param topic as the cluster knows it
+ * @throws as {@link Cluster.topic}
+ */
 export async function listOffsets(
   cluster: Cluster,
   topic: string,
   atMs?: Instant,
 ): Promise<readonly PartitionOffsets[]> {
   return patiently(`The offsets of ${topic}`, async () => {
-    try {
-      const [earliest, latest, asked] = await Promise.all([
-        offsetsAt(cluster, topic, EARLIEST),
-        offsetsAt(cluster, topic, LATEST),
-        atMs === undefined ? undefined : offsetsAt(cluster, topic, Math.max(atMs, 0)),
-      ])
-      return latest.map((end, partition) => {
-        const found = asked?.[partition] ?? -1
-        return { partition, earliest: earliest[partition]!, end, atOrAfter: found < 0 ? end : Math.min(found, end) }
-      })
-    } catch (error) {
-      cluster.forgetTopic(topic)
-      throw error
-    }
+    cluster.forgetTopic(topic)
+    await cluster.topic(topic)
+    const [earliest, latest, asked] = await Promise.all([
+      offsetsAt(cluster, topic, EARLIEST),
+      offsetsAt(cluster, topic, LATEST),
+      atMs === undefined ? undefined : offsetsAt(cluster, topic, Math.max(atMs, 0)),
+    ])
+    return latest.map((end, partition) => {
+      const found = asked?.[partition] ?? -1
+      return { partition, earliest: earliest[partition]!, end, atOrAfter: found < 0 ? end : Math.min(found, end) }
+    })
   })
 }
 
