@@ -18,6 +18,7 @@ import type { Snapshot } from './snapshot.ts'
  * of the source; all other topics, and what the services commit, in the scratch log and in memory. The source is only read.
  */
 export class ReplayLog implements EventLog {
+  readonly endsLagMs = 0
   readonly topics: EventLog['topics']
   readonly #source: EventLog
   readonly #scratch: EventLog

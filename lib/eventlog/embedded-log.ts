@@ -40,6 +40,7 @@ const COMPACT_EVERY_MS = 10 * MINUTE_MS
 
 /** A log in this process: what the port promises, on top of a store of batches. */
 export class EmbeddedLog implements EventLog {
+  readonly endsLagMs = 0
   readonly topics: EventLog['topics']
   readonly #store: BatchStore
   readonly #options: EmbeddedLogOptions

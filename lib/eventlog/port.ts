@@ -1,5 +1,5 @@
 import type { Cause } from '#lib/cause.ts'
-import type { Instant } from '#lib/time.ts'
+import type { Instant, Milliseconds } from '#lib/time.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import type { RecordBatch } from './record-batch.ts'
 
@@ -124,6 +124,11 @@ export interface EventLog {
   read(topic: string, partition: number, from: Offset, to: Offset, signal?: AbortSignal): AsyncIterable<RecordBatch>
   /** Endless `read`: waits for records to come, ends when `signal` aborts. */
   follow(topic: string, partition: number, from: Offset, signal: AbortSignal): AsyncIterable<RecordBatch>
+  /**
+   * For so long `offsets` may tell an end that lies before the true one: a broker that was cut off does not know at once that
+   * another one leads. 0 where there is nobody else.
+   */
+  readonly endsLagMs: Milliseconds
   /** One entry per partition, in order. */
   offsets(topic: string, atMs?: Instant): Promise<readonly PartitionOffsets[]>
   /**

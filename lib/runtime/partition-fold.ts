@@ -8,6 +8,7 @@ import type { BatchRecord, RecordBatch } from '#lib/eventlog/record-batch.ts'
 import { partitionOf } from '#lib/partitioner.ts'
 import type { Plan } from '#lib/plan.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
+import type { Clock } from './clock.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { FoldInput, FoldOutput, InputReader, Recall, ServiceDefinition, StepContext } from './define-service.ts'
 import { type OutputTopic, orderedOutputs } from './output-topic.ts'
@@ -22,6 +23,7 @@ export interface FoldDependencies {
   readonly deadLetters: DeadLetters
   /** The codec of the consumed topic learns writer schemas here; outputs are encoded and recalled with theirs. */
   readonly codecs: ReadonlyMap<TopicDefinition, TopicCodec<object>>
+  readonly clock: Clock
   readonly signal: AbortSignal
 }
 

@@ -187,7 +187,7 @@ class ServiceLoop<State, Input extends FoldInput<unknown>> implements RunningSer
       assigned: async (partition, committed, signal) => {
         this.#waitsFor = `what it said before on partition ${partition}`
         const ending = AbortSignal.any([this.#stopping.signal, signal])
-        const foldDeps = { log, plans, deadLetters, codecs, signal: ending }
+        const foldDeps = { log, plans, deadLetters, codecs, clock, signal: ending }
         const fold = await startPartition(this.#definition, this.#read, foldDeps, {
           partition,
           committed,

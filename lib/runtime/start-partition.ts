@@ -33,7 +33,7 @@ export async function startPartition<State, Input extends FoldInput<unknown>>(
   const outputs = new Map<TopicDefinition, OutputTopic>()
   for (const topic of definition.produces) {
     const last = await lastRecord(log, topic.name, taken.partition)
-    if (last) await checkHistory(definition, log, input, last)
+    if (last) await checkHistory(definition, deps, input, last)
     outputs.set(topic, new OutputTopic(log, topic.name, taken.partition, last ? (causeOf(last) ?? null) : null))
   }
   const from = committed?.offset ?? input.earliest
@@ -54,15 +54,16 @@ export async function startPartition<State, Input extends FoldInput<unknown>>(
 
 async function checkHistory(
   definition: { readonly name: string; readonly consumes: TopicDefinition },
-  log: EventLog,
+  deps: FoldDependencies,
   input: PartitionOffsets,
   last: BatchRecord,
 ): Promise<void> {
+  const { log } = deps
   const direct = directInputOf(last)
   if (!direct || direct.offset < input.earliest) return
   const topic = definition.consumes.name
   const said = `${definition.name} said ${last.key.toString()} after offset ${direct.offset} of ${topic}/${input.partition}`
-  if (direct.offset >= input.end)
+  if (direct.offset >= input.end && !(await grows(deps, topic, { ...input, end: direct.offset })))
     throw new ObstreamError(
       'OBS_LOG_HISTORY_CHANGED',
       `${said}, but that partition ends at ${input.end}: it was truncated or created anew`,
@@ -79,6 +80,24 @@ async function checkHistory(
           `${said}, but another record stands there now: the topic was created anew`,
         )
 }
+
+/** Whether the input turns out to reach beyond an offset after all: a broker may tell an end that is not the true one. */
+async function grows(
+  { log, clock, signal }: FoldDependencies,
+  topic: string,
+  { partition, end }: Pick<PartitionOffsets, 'partition' | 'end'>,
+): Promise<boolean> {
+  const untilMs = clock.monotonicMs() + log.endsLagMs
+  while (clock.monotonicMs() < untilMs) {
+    await clock.sleep(LOOK_AGAIN_MS, signal)
+    signal.throwIfAborted()
+    if ((await log.offsets(topic))[partition]!.end > end) return true
+  }
+  return false
+}
+
+/** While an end that is too early may be a wrong one. */
+const LOOK_AGAIN_MS = 200
 
 async function restoreFromOutput<State, Input extends FoldInput<unknown>>(
   definition: ServiceDefinition<State, Input>,

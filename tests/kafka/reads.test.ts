@@ -120,13 +120,18 @@ describe('records that are no longer kept', () => {
   })
 })
 
-testNeeding(missing, 'an offset beyond the end tells of a history that is not the one it was made from', async () => {
-  await log.append(plain.name, 0, recordsOf('a'))
-  await expect(follow(5).ended).rejects.toMatchObject({
-    code: 'OBS_LOG_HISTORY_CHANGED',
-    message: expect.stringContaining('the log ends at 1'),
-  })
-})
+testNeeding(
+  missing,
+  'an offset beyond the end tells of a history that is not the one it was made from',
+  async () => {
+    await log.append(plain.name, 0, recordsOf('a'))
+    await expect(follow(5).ended).rejects.toMatchObject({
+      code: 'OBS_LOG_HISTORY_CHANGED',
+      message: expect.stringContaining('the log ends at 1'),
+    })
+  },
+  60_000,
+)
 
 testNeeding(missing, 'a fast reader does not wait for a slow one, nor any for those that idle', async () => {
   const big = { key: Buffer.from('k'), value: Buffer.alloc(500_000) }

@@ -39,6 +39,7 @@ export class FaultyLog {
     this.#late = shared.late
     this.#faults = faults
     this.log = {
+      endsLagMs: inner.endsLagMs,
       append: (topic, partition, records) => this.#append(() => inner.append(topic, partition, records)),
       read: (topic, partition, from, to, signal) => this.#alive(inner.read(topic, partition, from, to, signal)),
       follow: (topic, partition, from, signal) => this.#alive(inner.follow(topic, partition, from, signal)),

@@ -29,6 +29,8 @@ export class FetchStream {
   leader: number | null = null
   /** Since when nothing but failures has come, by the monotonic clock. */
   troubleSinceMs: Milliseconds | null = null
+  /** Since when leaders say that the log ends before the place that is asked for; `null`: they do not. */
+  beyondEndSinceMs: Milliseconds | null = null
 
   constructor({ topic, partition, from, to }: FetchRange) {
     this.topic = topic
@@ -64,6 +66,7 @@ export class FetchStream {
    */
   take({ records, highWatermark }: FetchedPartition, wasWaitedFor: boolean): void {
     this.troubleSinceMs = null
+    this.beyondEndSinceMs = null
     for (const batch of fetchedBatches(records, this.place)) {
       this.#nextOffset = Math.max(this.#nextOffset, Math.min(batch.lastOffset + 1, this.#to))
       if (batch.baseOffset >= this.#to || !holdsFrom(batch, this.#from)) continue

@@ -4,7 +4,7 @@ import type { RecordBatch } from '../record-batch.ts'
 import { kafkaError, unavailable } from './broker-errors.ts'
 import type { Cluster, Lane } from './cluster.ts'
 import { type FetchRange, FetchStream } from './fetch-stream.ts'
-import { mayPass, PATIENCE_MS } from './patience.ts'
+import { ENDS_LAG_MS, mayPass, PATIENCE_MS } from './patience.ts'
 import { type FetchedPartition, type FetchLimits, type FetchPlace, fetchRequest } from './requests.ts'
 
 /** How long a broker waits for records before it says that there are none. */
@@ -128,14 +128,15 @@ export class Fetcher {
     }
   }
 
-  async #whyOutOfRange({ topic, partition, place, nextOffset }: FetchStream): Promise<ObstreamError> {
+  async #whyOutOfRange(stream: FetchStream): Promise<ObstreamError> {
+    const { topic, partition, place, nextOffset } = stream
     const { earliest, end } = await this.#bounds(topic, partition)
     if (nextOffset < earliest)
       return new ObstreamError(
         'OBS_LOG_OFFSET_EXPIRED',
         `${place}: offset ${nextOffset} was asked for; the oldest kept one is ${earliest}.`,
       )
-    if (nextOffset > end)
+    if (nextOffset > end && isPast(stream, ENDS_LAG_MS))
       return new ObstreamError(
         'OBS_LOG_HISTORY_CHANGED',
         `${place}: offset ${nextOffset} was asked for; the log ends at ${end}. It was truncated or created anew.`,
@@ -150,10 +151,18 @@ export class Fetcher {
     stream.troubleSinceMs ??= now
     this.#cluster.forgetTopic(stream.topic)
     const sinceMs = now - stream.troubleSinceMs
-    const waits = mayPass(error) && sinceMs < PATIENCE_MS && this.#streams.has(stream)
+    const patienceMs = PATIENCE_MS + (stream.beyondEndSinceMs === null ? 0 : ENDS_LAG_MS)
+    const waits = mayPass(error) && sinceMs < patienceMs && this.#streams.has(stream)
     if (!waits) stream.fail(unavailable(`${stream.place} cannot be read`, error))
     else setTimeout(() => void this.#locate(stream), Math.min(FIRST_PAUSE_MS + sinceMs, LONGEST_PAUSE_MS))
   }
+}
+
+/** Whether the log has ended before the stream's place for so long. */
+function isPast(stream: FetchStream, lagMs: Milliseconds): boolean {
+  const now = performance.now()
+  stream.beyondEndSinceMs ??= now
+  return now - stream.beyondEndSinceMs >= lagMs
 }
 
 /** Kafka takes each partition once in a request. */

@@ -22,6 +22,7 @@ import { KafkaSubscription } from './kafka-subscription.ts'
 import type { KafkaPlace } from './kafka-url.ts'
 import type { SaslOptions, TlsOptions } from './kafkajs.ts'
 import { fetchCommits, listOffsets } from './offsets.ts'
+import { ENDS_LAG_MS } from './patience.ts'
 import { TopicAdmin } from './topic-admin.ts'
 
 export interface KafkaLogOptions extends KafkaPlace {
@@ -58,6 +59,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
 
 /** The port's promises on Kafka's brokers. */
 export class KafkaLog implements EventLog {
+  readonly endsLagMs = ENDS_LAG_MS
   readonly topics: EventLog['topics']
   /** Schemas lie in a registry. */
   readonly schemas = null

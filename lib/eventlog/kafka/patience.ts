@@ -6,6 +6,13 @@ import { isAccessDenied, isOfTheBroker, unavailable } from './broker-errors.ts'
 /** How long brokers may be away, or without a leader, before whoever waits is told. An election takes a second or two. */
 export const PATIENCE_MS = 8 * SECOND_MS
 
+/**
+ * So long a broker may go on answering as the leader that it no longer is, with an end before the true one: one that was
+ * stopped and goes on answers what has waited for it before it hears from the controller. Only an end that stays as it is for
+ * longer tells of a history that was changed.
+ */
+export const ENDS_LAG_MS = 10 * SECOND_MS
+
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 500
 

@@ -222,6 +222,7 @@ export class Scene {
   #logOf(steps: Steps): EventLog {
     const { log } = this
     return {
+      endsLagMs: log.endsLagMs,
       append: (topic, partition, records) => steps.around(() => log.append(topic, partition, records)),
       read: (topic, partition, from, to, signal) => log.read(topic, partition, from, to, signal),
       follow: (topic, partition, from, signal) => log.follow(topic, partition, from, signal),

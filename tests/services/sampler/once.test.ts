@@ -15,6 +15,7 @@ test('a round whose group fails under it ends with that fault, and does not wait
   const clock = new ManualClock(Date.parse('2026-06-27T12:00:00Z'))
   const memory = openMemoryLog({ clock, partitions: 1 })
   const log: EventLog = {
+    endsLagMs: 0,
     append: (...all) => memory.append(...all),
     read: (...all) => memory.read(...all),
     follow: (...all) => memory.follow(...all),

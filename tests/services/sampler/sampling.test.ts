@@ -377,6 +377,7 @@ describe('one round', () => {
 
 function boundLog(log: EventLog): EventLog {
   return {
+    endsLagMs: log.endsLagMs,
     append: log.append.bind(log),
     read: log.read.bind(log),
     follow: log.follow.bind(log),
