@@ -136,11 +136,15 @@ export class Fetcher {
         'OBS_LOG_OFFSET_EXPIRED',
         `${place}: offset ${nextOffset} was asked for; the oldest kept one is ${earliest}.`,
       )
-    if (nextOffset > end && isPast(stream, ENDS_LAG_MS))
-      return new ObstreamError(
-        'OBS_LOG_HISTORY_CHANGED',
-        `${place}: offset ${nextOffset} was asked for; the log ends at ${end}. It was truncated or created anew.`,
-      )
+    if (nextOffset > end) {
+      const now = performance.now()
+      stream.beyondEndSinceMs ??= now
+      if (now - stream.beyondEndSinceMs >= ENDS_LAG_MS)
+        return new ObstreamError(
+          'OBS_LOG_HISTORY_CHANGED',
+          `${place}: offset ${nextOffset} was asked for; the log ends at ${end}. It was truncated or created anew.`,
+        )
+    }
     return new ObstreamError('OBS_LOG_UNAVAILABLE', `${place}: the leader does not know offset ${nextOffset} yet.`)
   }
 
@@ -156,13 +160,6 @@ export class Fetcher {
     if (!waits) stream.fail(unavailable(`${stream.place} cannot be read`, error))
     else setTimeout(() => void this.#locate(stream), Math.min(FIRST_PAUSE_MS + sinceMs, LONGEST_PAUSE_MS))
   }
-}
-
-/** Whether the log has ended before the stream's place for so long. */
-function isPast(stream: FetchStream, lagMs: Milliseconds): boolean {
-  const now = performance.now()
-  stream.beyondEndSinceMs ??= now
-  return now - stream.beyondEndSinceMs >= lagMs
 }
 
 /** Kafka takes each partition once in a request. */
