@@ -199,3 +199,56 @@ export interface JobFinished {
 }
 
 export type JobFact = JobStarted | JobFinished
+
+/** As in Alertmanager: `=`, `!=`, `=~`, `!~`. */
+export type MatchOp = 'equal' | 'not_equal' | 'regex' | 'not_regex'
+
+/** Compares one label of an alert; one that it does not have is the empty string. */
+export interface Matcher {
+  readonly name: string
+  readonly op: MatchOp
+  readonly value: string
+}
+
+/** What every command says of itself. */
+interface Spoken {
+  readonly at: Instant
+  readonly by: string
+  readonly reason: string
+}
+
+export interface AckCommand extends Spoken {
+  readonly type: 'ack'
+  readonly alertId: string
+}
+
+/** In force while `startsAt <= now < endsAt`. Its id is that of the command. */
+export interface SilenceCommand extends Spoken {
+  readonly type: 'silence'
+  readonly matchers: readonly Matcher[]
+  readonly startsAt: Instant
+  readonly endsAt: Instant
+}
+
+/** Ends a silence at its own `at`. */
+export interface UnsilenceCommand extends Spoken {
+  readonly type: 'unsilence'
+  readonly silenceId: string
+}
+
+export interface ExcludeCommand extends Spoken {
+  readonly type: 'exclude'
+  readonly source: string
+  readonly fromAt: Instant
+  readonly untilAt: Instant
+}
+
+export interface ChannelTestCommand extends Spoken {
+  readonly type: 'channel_test'
+  readonly channel: string
+  /** sha256 of the channel's configuration. */
+  readonly channelConfig: string
+  readonly accepted: boolean
+}
+
+export type CommandFact = AckCommand | SilenceCommand | UnsilenceCommand | ExcludeCommand | ChannelTestCommand

@@ -137,11 +137,11 @@ export const topics = {
   command: {
     name: 'obs.command.v1',
     key: 'command id',
-    what: 'acknowledge, silence, unsilence, exclude a period',
+    what: 'operator command with author and reason: acknowledge, silence, unsilence, exclude a period, test of a channel',
     partitions: 'one',
     cleanup: 'delete',
     retentionMs: days(400),
-    schema: null,
+    schema: 'command.avsc',
     derived: false,
     writtenBy: 'command line, page',
     readBy: 'couriers, weekly',

@@ -1,6 +1,6 @@
 import type avsc from 'avsc'
 import { ObstreamError } from '#lib/errors.ts'
-import type { Alert, Breach, JobFact, PlanRecord, SampleFact, WindowFact } from '#lib/facts.ts'
+import type { Alert, Breach, CommandFact, JobFact, PlanRecord, SampleFact, WindowFact } from '#lib/facts.ts'
 import type { AvroSchema, SchemaRegistry } from '#lib/registry/port.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import { faultInBytes } from './avro-bytes.ts'
@@ -18,6 +18,7 @@ interface TopicValues {
   readonly 'obs.window.v1': WindowFact
   readonly 'obs.breach.v1': Breach
   readonly 'obs.alert.v1': Alert
+  readonly 'obs.command.v1': CommandFact
   readonly 'obs.job.v1': JobFact
 }
 

@@ -290,9 +290,9 @@ async function following(node: string | undefined): Promise<ChildProcess> {
   const cwd = freshDesk()
   const log = await openLog('sqlite:log/obstream.db', { clock: systemClock, partitions: 1, dataDir: cwd })
   await log.topics.apply(catalogue)
-  await log.append(topics.command.name, 0, [{ key: Buffer.from('c1'), value: Buffer.from('{}') }])
+  await log.append(topics.run.name, 0, [{ key: Buffer.from('r1'), value: Buffer.from('{}') }])
   await log.close()
-  const child = startBin(['tail', 'command', '--follow', '--from', 'earliest'], {
+  const child = startBin(['tail', 'run', '--follow', '--from', 'earliest'], {
     cwd,
     ...(node === undefined ? {} : { node }),
   })

@@ -12,7 +12,8 @@ describe('against two Avro implementations in Python', () => {
   test('every topic with a schema has golden bytes, and every kind of fact', () => {
     expect(new Set(goldens.map((entry) => entry.schema))).toEqual(new Set(schemaTopics.map((topic) => topic.schema)))
     const kinds = new Set(goldens.map((entry) => entry.json['type']).filter((type) => type !== undefined))
-    expect(kinds).toEqual(new Set(['probe', 'tick', 'window', 'gap', 'rejected', 'started', 'finished']))
+    const commands = ['ack', 'silence', 'unsilence', 'exclude', 'channel_test']
+    expect(kinds).toEqual(new Set(['probe', 'tick', 'window', 'gap', 'rejected', 'started', 'finished', ...commands]))
   })
 
   test.each(goldens.map((entry, i) => [i, entry] as const))('value %i is written and read alike', async (_, entry) => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { Shape } from '#lib/codec/avro-schema.ts'
 import { compileType, loadTopicSchema, MAX_LONG, MIN_LONG, shapeOf } from '#lib/codec/avro-schema.ts'
+import { toSnakeCase } from '#lib/codec/names.ts'
 import { catalogue, type TopicDefinition } from '#lib/topics.ts'
 
 /** Every topic whose values have a schema. */
@@ -17,7 +18,7 @@ export function valuesOf(topic: TopicDefinition): fc.Arbitrary<object> {
 
 function factOf(shape: Shape): fc.Arbitrary<object> {
   if (shape.kind !== 'record') throw new TypeError('a fact is a record')
-  const type = shape.name.split('.').at(-1)!.toLowerCase()
+  const type = toSnakeCase(shape.name.split('.').at(-1)!)
   return arbitrary(shape).map((fields) => ({ type, ...(fields as object) }))
 }
 

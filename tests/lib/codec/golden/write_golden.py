@@ -55,6 +55,13 @@ FINISHED = dict(
     next_run_at=-1,
 )
 
+SAID = dict(at=HOUR, by="K. 田中", reason="router restart — 再起動 \"10:00\"")
+SILENCE = dict(
+    type="silence", matchers=[dict(name="source", op="regex", value="router.*|口座_α"), dict(name="severity", op="equal", value="warning"),
+                              dict(name="desk", op="not_equal", value=""), dict(name="about", op="not_regex", value="no_\\w+")],
+    starts_at=HOUR - 1, ends_at=HOUR + 7200000, **SAID,
+)
+
 CASES = [
     ("sample.avsc", PROBE),
     ("sample.avsc", {**PROBE, "outcome": "error", "latency_ms": None, "ordinal": 2147483647, "lag_ms": -2147483648, "error_code": "ECONNREFUSED"}),
@@ -74,13 +81,19 @@ CASES = [
     ("job.avsc", {**STARTED, "command": [], "options": {}, "cut_last_keys": {}, "commit_sha": "abc"}),
     ("job.avsc", FINISHED),
     ("job.avsc", {**FINISHED, "status": "skipped", "skip_reason": "lock_held", "artefacts": [], "alerts": [], "summary": {}, "next_run_at": None}),
+    ("command.avsc", dict(type="ack", alert_id="breach/latency_p95/router_demo/2026-06-26T23:00:00Z", **SAID)),
+    ("command.avsc", SILENCE),
+    ("command.avsc", {**SILENCE, "matchers": [], "starts_at": 0, "ends_at": -1}),
+    ("command.avsc", dict(type="unsilence", silence_id="019ef9d4-ad80-7c4e-8f3a-0123456789ab", **SAID)),
+    ("command.avsc", dict(type="exclude", source="router_demo", from_at=HOUR, until_at=HOUR + 3600000, **SAID)),
+    ("command.avsc", dict(type="channel_test", channel="ops", channel_config=SHA, accepted=True, **SAID)),
 ]
 
 
 def by_fastavro(schema, value):
     if "type" in value:
         fields = {name: member for name, member in value.items() if name != "type"}
-        branch = next(b for b in schema["fields"][0]["type"] if b["name"].lower() == value["type"])
+        branch = next(b for b in schema["fields"][0]["type"] if b["name"].lower() == value["type"].replace("_", ""))
         value = {"fact": (f"{schema['namespace']}.{branch['name']}", fields)}
     out = io.BytesIO()
     fastavro.schemaless_writer(out, fastavro.parse_schema(schema), value)
