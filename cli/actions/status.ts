@@ -1,7 +1,8 @@
+import { readOpenAlerts } from '#lib/alerts/open-alerts.ts'
 import { compareCauses } from '#lib/cause.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
-import { readFactSet, readFacts } from '#lib/jobs/read-facts.ts'
+import { readFacts } from '#lib/jobs/read-facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
 import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
@@ -57,7 +58,7 @@ async function look(env: Environment): Promise<Found> {
       rollup: await rollupLag(env.log),
       alerter: await alerterLag(env.log),
     },
-    openAlerts: await openAlerts(env),
+    openAlerts: await readOpenAlerts(env.log, codecOf(env, topics.alert)),
     lastJob: await lastJob(env),
     deadLetters: deadLetters!.end - deadLetters!.earliest,
   }
@@ -96,15 +97,6 @@ async function alerterLag(log: EventLog): Promise<number> {
       }
   }
   return behind
-}
-
-async function openAlerts(env: Environment): Promise<readonly Alert[]> {
-  const codec = codecOf(env, topics.alert)
-  const newest = new Map<string, Alert>()
-  for (const { value: alert } of await readFactSet(env.log, codec))
-    if (alert.kind === 'resolved') newest.delete(alert.alertId)
-    else if (alert.kind !== 'annotated' || newest.has(alert.alertId)) newest.set(alert.alertId, alert)
-  return [...newest.values()].toSorted((a, b) => a.openedAt - b.openedAt)
 }
 
 async function lastJob(env: Environment): Promise<Found['lastJob']> {

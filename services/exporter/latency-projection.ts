@@ -4,7 +4,7 @@ import type { Instant } from '#lib/time.ts'
 import { checksumList } from './checksum-list.ts'
 import { type LatencyRow, latencyCsv } from './latency-csv.ts'
 import { readOptions, rotationJob } from './latency-options.ts'
-import { openAlerts } from './open-alerts.ts'
+import { openAlertsAt } from './open-alerts.ts'
 import { lastBreachAt, rollupCsv, rollupRows } from './rollup-csv.ts'
 import {
   ARCHIVE_FOLDER,
@@ -87,7 +87,7 @@ export function projectLatency(facts: LatencyFacts): LatencyProjection {
     current,
     rollup,
     artefacts: written.map(({ content: _, ...file }) => file),
-    alerts: openAlerts(facts.alerts, start.cutTickAt),
+    alerts: openAlertsAt(facts.alerts, start.cutTickAt),
     summary: summarise(facts, rotation, rows),
   }
 }

@@ -10,7 +10,7 @@ import {
   MAX_LINES,
 } from '#services/exporter/automation-log.ts'
 import { heartbeatJson } from '#services/exporter/heartbeat.ts'
-import { openAlerts } from '#services/exporter/open-alerts.ts'
+import { openAlertsAt } from '#services/exporter/open-alerts.ts'
 
 const at = (time: string): number => Date.parse(time)
 
@@ -178,10 +178,10 @@ test('an alert is open until it is resolved; its state is what happened last', (
     transition('b', 1, 'escalated', 'critical'),
     transition('b', 2, 'resolved', 'critical'),
   ]
-  expect(openAlerts(story, 99)).toEqual([])
-  expect(openAlerts(story, 100)).toEqual([{ id: 'b', severity: 'warning', state: 'opened' }])
-  expect(openAlerts(story.toReversed(), 101)).toEqual([{ id: 'b', severity: 'critical', state: 'escalated' }])
-  expect(openAlerts(story, 102)).toEqual([])
+  expect(openAlertsAt(story, 99)).toEqual([])
+  expect(openAlertsAt(story, 100)).toEqual([{ id: 'b', severity: 'warning', state: 'opened' }])
+  expect(openAlertsAt(story.toReversed(), 101)).toEqual([{ id: 'b', severity: 'critical', state: 'escalated' }])
+  expect(openAlertsAt(story, 102)).toEqual([])
 })
 
 test('an annotation neither opens nor closes, and alerts are listed by id', () => {
@@ -193,7 +193,7 @@ test('an annotation neither opens nor closes, and alerts are listed by id', () =
     transition('c', 1, 'resolved'),
     transition('c', 2, 'annotated'),
   ]
-  expect(openAlerts(story, 200).map(({ id, state }) => [id, state])).toEqual([
+  expect(openAlertsAt(story, 200).map(({ id, state }) => [id, state])).toEqual([
     ['a', 'opened'],
     ['b', 'opened'],
   ])
