@@ -39,6 +39,10 @@ export const errorCatalogue = {
     75,
     'The command was told to stop (Ctrl-C, SIGTERM) before it was done. Nothing is lost: start it again, and it goes on.',
   ),
+  OBS_COMMAND_NO_TARGET: kind(
+    65,
+    'The alert or silence that a command names is not there, or no longer open. Nothing was recorded; the message lists what there is, the most similar first.',
+  ),
   OBS_CONFIG_INVALID: kind(
     78,
     'The configuration has faults; each is listed with file, line, key, value and what to write instead. Nothing was started.',
@@ -109,6 +113,10 @@ export const errorCatalogue = {
   OBS_LOG_UNSUPPORTED: kind(
     78,
     'The log URL names something obstream cannot use: an unknown scheme, or a SQLite file on a network file system.',
+  ),
+  OBS_MATCHER_INVALID: kind(
+    64,
+    'A matcher cannot be read, or a silence would match everything; the message names the place and what to write instead.',
   ),
   OBS_RECORD_INVALID: kind(
     65,

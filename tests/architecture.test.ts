@@ -172,6 +172,10 @@ describe('a technology stays where it belongs', () => {
     expect(only(/^(commander|cli-progress)$/, /^cli\//)).toEqual([])
   })
 
+  test('regular expressions that people give us in the matchers', () => {
+    expect(only(/^re2js$/, /^lib\/commands\/matching\.ts$/)).toEqual([])
+  })
+
   test('moment-timezone in the calendar', () => {
     expect(only(/^moment/, /^lib\/calendar\.ts$/)).toEqual([])
   })
