@@ -1,4 +1,5 @@
 import type { ExitCode } from '#lib/errors.ts'
+import { ackCommand } from './ack.ts'
 import { configCommand } from './config.ts'
 import { reportFailure } from './exit.ts'
 import { importCommand } from './import.ts'
@@ -9,13 +10,16 @@ import { createProgram, twinsThatSayNo } from './program.ts'
 import { replayCommand } from './replay.ts'
 import { serveCommand } from './serve.ts'
 import type { CliContext } from './session.ts'
+import { silenceCommand } from './silence.ts'
+import { silencesCommand } from './silences.ts'
 import { statusCommand } from './status.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
+import { unsilenceCommand } from './unsilence.ts'
 import { upCommand } from './up.ts'
 
 /**
- * Every command, in the order of the help: set-up, services, one-shots, data. What a command works with is loaded when it
+ * Every command, in the order of the help: set-up, services, one-shots, operators, data. What a command works with is loaded when it
  * runs, so that help and faults of the command line come at once.
  */
 export function addCommands(program: Program): void {
@@ -25,6 +29,10 @@ export function addCommands(program: Program): void {
   serveCommand(program, async (...all) => (await import('./actions/serve.ts')).serve(...all))
   latencyCommand(program, async (...all) => (await import('./actions/latency.ts')).latency(...all))
   statusCommand(program, async (...all) => (await import('./actions/status.ts')).status(...all))
+  ackCommand(program, async (...all) => (await import('./actions/ack.ts')).ack(...all))
+  silenceCommand(program, async (...all) => (await import('./actions/silence.ts')).silence(...all))
+  unsilenceCommand(program, async (...all) => (await import('./actions/unsilence.ts')).unsilence(...all))
+  silencesCommand(program, async (...all) => (await import('./actions/silences.ts')).silences(...all))
   topicsCommand(program)
   tailCommand(program)
   importCommand(program, async (...all) => (await import('./actions/import.ts')).runImport(...all))

@@ -80,6 +80,22 @@ describe('what is typed wrong ends with 64 and a hint on stderr', () => {
     ['a missing argument', ['tail'], "missing required argument 'topic'"],
     ['too many arguments', ['init', 'here'], 'too many arguments'],
     ['an unknown topic', ['tail', 'windows'], 'obs.window.v1'],
+    ['an acknowledgement by nobody', ['ack', 'a', '--reason', 'r'], "required option '--by <name>' not specified"],
+    ['a silence without an end', ['silence', 'a=b', '--by', 'a', '--reason', 'r'], "'--for <duration>' not specified"],
+    ['a length of time that is none', ['silence', 'a=b', '--for', '2 hours'], 'such as 15m, 4h or 2d'],
+    ['no length of time', ['silence', 'a=b', '--for', '0s'], 'such as 15m, 4h or 2d'],
+    ['a reason that is none', ['ack', 'a', '--by', 'a', '--reason', '  '], 'Write 1 to 1000 characters on one line.'],
+    ['a name of two lines', ['ack', 'a', '--by', 'a\nb', '--reason', 'r'], 'Write 1 to 200 characters on one line.'],
+    [
+      'a matcher that is none',
+      ['silence', 'source=~"a', '--for', '1h', '--by', 'a', '--reason', 'r'],
+      'character 9: the quotes are not closed; write source=~"a" [OBS_MATCHER_INVALID]',
+    ],
+    [
+      'a silence of everything',
+      ['silence', 'desk=~.*', '--for', '1h', '--by', 'a', '--reason', 'r'],
+      'the matchers `desk=~.*` fit every alert without such labels; add one that',
+    ],
     ['a place that is none', ['tail', 'window', '--from', 'yesterday'], '2026-06-27T23:00:00Z'],
   ])('%s', async (_, args, hint) => {
     const { context, stdout, stderr } = capturedContext()
