@@ -167,6 +167,7 @@ describe('what is strange is told', () => {
     const { code, stderr } = await runBin(['ack', ALERT, '--reason', 'me, too'], { cwd, env: { OBS_BY: 'aki' } })
     expect(code).toBe(0)
     expect(stderr).toMatch(/^warning: mika acknowledged it before, at \S+: router restart under way; that one counts\n/)
+    expect(stderr).toContain(`CRITICAL ${ALERT} is acknowledged by mika\n`)
     expect((await commands()).at(-1)).toMatchObject({ type: 'ack', by: 'aki', reason: 'me, too' })
   })
 

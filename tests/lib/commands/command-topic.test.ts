@@ -73,10 +73,21 @@ test('a record that is bad in itself is left out', async () => {
 })
 
 test('many who ask at once read each record once', async () => {
-  const topic = new CommandTopic(log, codec)
-  for (let i = 0; i < 50; i++) await topic.append(String(i), ack(`alert-${i}`))
+  for (let i = 0; i < 50; i++) await new CommandTopic(log, codec).append(String(i), ack(`alert-${i}`))
+  let decoded = 0
+  const counting: TopicCodec<CommandFact> = {
+    ...{ topic: codec.topic, schemaId: codec.schemaId },
+    encode: (value) => codec.encode(value),
+    decode: (bytes) => {
+      decoded++
+      return codec.decode(bytes)
+    },
+    learn: (id, signal) => codec.learn(id, signal),
+    isCurrent: (id) => codec.isCurrent(id),
+  }
+  const topic = new CommandTopic(log, counting)
   const all = await Promise.all(Array.from({ length: 20 }, () => topic.standing()))
-  expect(new Set(all).size).toBe(1)
+  expect([new Set(all).size, decoded]).toEqual([1, 50])
   expect(all[0]!.acknowledgementOf('alert-49')).not.toBeNull()
 })
 
@@ -96,6 +107,18 @@ test('a follower hears what stands, and everything that comes, until it is told 
   expect(heard).toEqual(['a', 'b', 'c'])
   stop.abort()
   await following
+})
+
+test('what came while a follower was busy, it hears once', async () => {
+  const calm = failing()
+  const three: EventLog = { ...calm, follow: (topic, partition, from) => log.read(topic, partition, from, 3) }
+  const topic = new CommandTopic(three, codec)
+  const following = topic.follow(new AbortController().signal)
+  await following.next()
+  for (const id of ['a', 'b', 'c']) await topic.append(id, ack(id))
+  const heard: boolean[] = []
+  for await (const standing of following) heard.push(standing.acknowledgementOf('c') !== null)
+  expect(heard).toEqual([true])
 })
 
 test('after stop nobody reads on, and a follower ends', async () => {
