@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A certificate for 127.0.0.1 and localhost that signs itself, valid for two days. */
+/** A certificate that signs itself, valid for two days. */
 export interface Certificate {
   /** Key and certificate in PEM, for a server. */
   readonly keystore: string
@@ -11,8 +11,12 @@ export interface Certificate {
   readonly ca: string
 }
 
-/** Made by `openssl`. */
-export function makeCertificate(): Certificate {
+/**
+ * Made by `openssl`.
+ *
+ * @param subjectAltName for whom it is; default: 127.0.0.1 and localhost
+ */
+export function makeCertificate(subjectAltName = 'IP:127.0.0.1,DNS:localhost'): Certificate {
   const folder = mkdtempSync(join(tmpdir(), 'obstream-certificate-'))
   const [keyFile, certificateFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   try {
@@ -20,7 +24,7 @@ export function makeCertificate(): Certificate {
       'openssl',
       [
         ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-        ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', keyFile, '-out', certificateFile],
+        ...['-addext', `subjectAltName=${subjectAltName}`, '-keyout', keyFile, '-out', certificateFile],
       ],
       { stdio: 'pipe' },
     )
