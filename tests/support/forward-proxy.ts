@@ -14,6 +14,8 @@ export interface ForwardProxy {
   readonly asked: readonly string[]
   /** `Proxy-Authorization` of each. */
   readonly credentials: readonly (string | undefined)[]
+  /** How many connections to it are open. */
+  readonly openConnections: number
   close(): Promise<void>
 }
 
@@ -21,23 +23,27 @@ export interface ForwardProxy {
 export async function openForwardProxy(manner: ProxyManner = 'let_through'): Promise<ForwardProxy> {
   const asked: string[] = []
   const credentials: (string | undefined)[] = []
-  const sockets = new Set<Socket>()
+  const near = new Set<Socket>()
+  const far = new Set<Socket>()
   const server = createServer()
-  server.on('connection', (socket: Socket) => sockets.add(socket))
+  server.on('connection', (socket: Socket) => near.add(socket.once('close', () => near.delete(socket))))
   server.on('connect', (request, client: Socket) => {
     asked.push(request.url!)
     credentials.push(request.headers['proxy-authorization'])
     client.on('error', () => {})
     if (manner === 'refuse') client.end('HTTP/1.1 403 Forbidden\r\n\r\n')
     if (manner === 'close') client.destroy()
-    if (manner === 'let_through') sockets.add(tunnel(request.url!, client))
+    if (manner === 'let_through') far.add(tunnel(request.url!, client))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://user:secret@127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     credentials,
-    close: () => closeAll(server, sockets),
+    get openConnections() {
+      return near.size
+    },
+    close: () => closeAll(server, [...near, ...far]),
   }
 }
 
@@ -50,7 +56,7 @@ function tunnel(authority: string, client: Socket): Socket {
   return target.on('error', () => client.destroy())
 }
 
-function closeAll(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+function closeAll(server: Server, sockets: readonly Socket[]): Promise<void> {
   for (const socket of sockets) socket.destroy()
   return new Promise((resolve) => server.close(() => resolve()))
 }

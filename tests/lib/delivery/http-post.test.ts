@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import tls from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Classified, DeliveryResult } from '#lib/delivery/classify.ts'
@@ -143,6 +143,13 @@ const rows: readonly (readonly [name: string, Behaviour, DeliveryResult, Partial
   ['reset in the body', raw(half, 'reset'), 'unknown', { status: null }],
   ['chunked garbage', raw(garbage), 'unknown', { detail: 'no answer: its answer is not HTTP' }],
   ['no HTTP at all', raw('220 smtp ready\r\n'), 'unknown', { detail: 'no answer: its answer is not HTTP' }],
+  // HTTP allows it; undici 8.12.4 closes the connection.
+  [
+    'a 100 that nobody asked for',
+    raw('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'),
+    'unknown',
+    { status: null },
+  ],
   ['an upgrade that nobody asked for', raw('HTTP/1.1 101 X\r\nupgrade: x\r\n\r\n'), 'unknown', { status: null }],
   [
     'headers without end',
@@ -370,22 +377,44 @@ describe('a receiver that cannot be reached', () => {
   })
 })
 
-describe('a certificate', () => {
-  /** Posts while these are trusted beside those that Node brings along. */
-  async function trusting(certificates: readonly Certificate[], url: string, by = poster()): Promise<PostAnswer> {
-    const before = tls.getCACertificates('default')
-    tls.setDefaultCACertificates([...before, ...certificates.map(({ ca }) => ca)])
-    try {
-      return await postTo(url, by)
-    } finally {
-      tls.setDefaultCACertificates(before)
-    }
-  }
+/** Trusts these beside those that Node brings along, until the test is over. */
+function trust(...certificates: readonly Certificate[]): void {
+  const before = tls.getCACertificates('default')
+  tls.setDefaultCACertificates([...before, ...certificates.map(({ ca }) => ca)])
+  cleanUp.push(async () => tls.setDefaultCACertificates(before))
+}
 
+test('a connection that is made after the sender gave up carries no request', async () => {
+  trust(own)
+  const receiver = await receiverOf(answering(200, 'ok'), { certificate: own })
+  const gate = Promise.withResolvers<void>()
+  let waiting = 0
+  const slowNetwork = createServer(async (near) => {
+    waiting++
+    await gate.promise
+    const far = connect(receiver.port, '127.0.0.1')
+    near.pipe(far).on('error', () => {})
+    far.pipe(near).on('error', () => {})
+  })
+  cleanUp.push(() => new Promise((resolve) => slowNetwork.close(resolve)))
+  await new Promise<void>((resolve) => slowNetwork.listen(0, '127.0.0.1', resolve))
+  const url = `https://localhost:${(slowNetwork.address() as AddressInfo).port}/`
+  const stop = new AbortController()
+  const answer = poster().post({ url, headers: {}, body: '' }, stop.signal)
+  await eventually(() => waiting === 1)
+  stop.abort()
+  expect(await answer).toEqual({ kind: 'not_sent', reason: 'not connected: the sender gave up' })
+  gate.resolve()
+  await eventually(() => receiver.connections === 1 && receiver.openConnections === 0)
+  expect(receiver.received).toHaveLength(0)
+})
+
+describe('a certificate', () => {
   test('that is trusted and of the right name is accepted, and the connection used again', async () => {
+    trust(own)
     const receiver = await receiverOf(answering(200, 'ok'), { certificate: own })
     const by = poster()
-    expect(await trusting([own], receiver.url(), by)).toMatchObject({ status: 200, body: 'ok' })
+    expect(await postTo(receiver.url(), by)).toMatchObject({ status: 200, body: 'ok' })
     expect(await postTo(receiver.url(), by)).toMatchObject({ status: 200 })
     expect(receiver.received.map(({ connection }) => connection)).toEqual([0, 0])
   })
@@ -401,8 +430,9 @@ describe('a certificate', () => {
   })
 
   test('of another host: the request is not sent, is tried again, and the reason says so', async () => {
+    trust(otherName)
     const receiver = await receiverOf(answering(200, 'ok'), { certificate: otherName })
-    const answer = await trusting([otherName], receiver.url(SECRET_PATH))
+    const answer = await postTo(receiver.url(SECRET_PATH))
     expect(classify(answer)).toMatchObject({
       result: 'retry',
       detail: 'not connected: its certificate is for another name (ERR_TLS_CERT_ALTNAME_INVALID)',
