@@ -5,7 +5,7 @@ import { decodeOwn } from '#lib/runtime/own-records.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
 import { type TopicDefinition, topics } from '#lib/topics.ts'
-import { noticeLine } from '#services/alerter/notice.ts'
+import { noticeLine } from '#services/alerter/messages/notice-line.ts'
 
 /** Lines for a person who watches: what arrives, what closes, what is decided. */
 export const sampleLine = (
@@ -39,6 +39,7 @@ export async function watchLog(
   onAlert: (alert: Alert) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const reader = { locale: env.config.locale, timeZone: env.config.displayTimeZone }
   await Promise.all([
     followFacts<SampleFact>(env, topics.sample, signal, (key, fact) => {
       if (fact.type === 'probe') write(sampleLine(key, fact))
@@ -48,7 +49,7 @@ export async function watchLog(
       if (line) write(line)
     }),
     followFacts<Alert>(env, topics.alert, signal, (_key, alert) => {
-      write(`${clockOf(alert.decidedAt)}  ALERT   ${noticeLine(alert, env.config.locale)}`)
+      write(`${clockOf(alert.decidedAt)}  ALERT   ${noticeLine(alert, reader)}`)
       onAlert(alert)
     }),
   ])

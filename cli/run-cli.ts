@@ -2,6 +2,7 @@ import type { ExitCode } from '#lib/errors.ts'
 import { ackCommand } from './ack.ts'
 import { configCommand } from './config.ts'
 import { reportFailure } from './exit.ts'
+import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { latencyCommand } from './latency.ts'
@@ -33,6 +34,7 @@ export function addCommands(program: Program): void {
   silenceCommand(program, async (...all) => (await import('./actions/silence.ts')).silence(...all))
   unsilenceCommand(program, async (...all) => (await import('./actions/unsilence.ts')).unsilence(...all))
   silencesCommand(program, async (...all) => (await import('./actions/silences.ts')).silences(...all))
+  explainCommand(program, async (...all) => (await import('./actions/explain.ts')).explain(...all))
   topicsCommand(program)
   tailCommand(program)
   importCommand(program, async (...all) => (await import('./actions/import.ts')).runImport(...all))

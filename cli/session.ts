@@ -58,6 +58,8 @@ export interface Session {
 export interface ConfigRequest {
   readonly alertConfigPath?: string
   readonly overrides?: ConfigOverrides
+  /** Whether notifications will be sent; default `false`. */
+  readonly sends?: boolean
 }
 
 export function openSession(context: CliContext, flags: GlobalFlags): Session {
@@ -70,13 +72,14 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
     context,
     dataDir,
     terminal,
-    loadConfig({ alertConfigPath, overrides } = {}) {
+    loadConfig({ alertConfigPath, overrides, sends = false } = {}) {
       const loaded = loadConfig({
         dataDir,
         env,
         ...(flags.config === undefined ? {} : { configPath: flags.config }),
         ...(alertConfigPath === undefined ? {} : { alertConfigPath }),
         overrides: { ...overrides, ...placesIn(flags) },
+        sends,
       })
       secrets = [...new Set([...secrets, ...loaded.secrets])]
       for (const warning of loaded.warnings) terminal.warn(formatFault(warning))

@@ -30,6 +30,40 @@ export interface Config {
   readonly datasetRows: Readonly<Record<string, number>>
   readonly jobs: { readonly latency: LatencyJobConfig }
   readonly bind: { readonly host: string; readonly port: number }
+  /** Where notifications can go; secrets among it. */
+  readonly channels: readonly ChannelConfig[]
+  /** Names of channels. */
+  readonly routes: Readonly<Record<Route, readonly string[]>>
+  readonly delivery: DeliveryConfig
+}
+
+export type Route = 'info' | 'warning' | 'critical' | 'weekly' | 'unacknowledged' | 'owner'
+
+export interface ChannelConfig {
+  readonly name: string
+  readonly kind: 'webhook' | 'pagerduty' | 'slack'
+  readonly profile: 'full' | 'thin'
+  /** A secret, but for PagerDuty's. `null`: its variable is not set, so nothing can be sent. */
+  readonly url: string | null
+  /** What signs requests (webhook), or the routing key (PagerDuty). `null`: there is none. */
+  readonly secret: string | null
+  /** The secret before a rotation; requests are signed with both. */
+  readonly previousSecret: string | null
+  /** Of what the file says about the channel, without secrets. */
+  readonly configSha256: string
+}
+
+/** How notifications are sent; see `docs/config.md`. */
+export interface DeliveryConfig {
+  readonly maxRetries: number
+  readonly retryWaitMs: Milliseconds
+  readonly fallbackAfter: number
+  readonly fallback: string | null
+  readonly ackWithinMs: Milliseconds
+  readonly flapping: { readonly changes: number; readonly withinMs: Milliseconds }
+  readonly allowHosts: readonly string[]
+  /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; `null`: none. */
+  readonly proxy: { readonly https: string | null; readonly http: string | null; readonly none: string | null }
 }
 
 /** How to speak to Kafka; secrets and the contents of files among it. */

@@ -59,6 +59,10 @@ export const errorCatalogue = {
     66,
     'A file named on the command line or in the configuration does not exist or cannot be read.',
   ),
+  OBS_ALERT_UNKNOWN: kind(
+    65,
+    'No alert has the id that the command names; the message lists the newest. Ids stand in messages, in `obstream status` and in `obstream tail alert`.',
+  ),
   OBS_INPUT_INVALID: kind(65, 'An input file is not what it should be; the message names line and column.'),
   OBS_IMPORT_TOO_OLD: kind(
     65,

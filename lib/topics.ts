@@ -129,7 +129,7 @@ export const topics = {
     partitions: 'latency',
     cleanup: 'delete',
     retentionMs: days(400),
-    schema: null,
+    schema: 'delivery.avsc',
     derived: false,
     writtenBy: 'couriers, exporter',
     readBy: 'couriers, weekly, exporter',

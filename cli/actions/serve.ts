@@ -6,7 +6,7 @@ import { runServices } from './run-services.ts'
 
 /** `obstream serve <service>`. */
 export const serve: CommandRun<readonly [ServiceName, ServeFlags]> = async (session, name, flags) => {
-  const load = (): LoadedConfig => session.loadConfig({ alertConfigPath: flags.alertConfig })
+  const load = (): LoadedConfig => session.loadConfig({ alertConfigPath: flags.alertConfig, sends: name === 'alerter' })
   const env = await openServiceDesk(session, load().config, session.logger(name))
   await runServices(session, env, [name], {
     load,

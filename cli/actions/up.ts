@@ -21,7 +21,7 @@ const DEMO_DATA = '.desk'
 /** `obstream up`: all services, and what they do as lines for whoever watches. */
 export const up: CommandRun<readonly [UpFlags]> = async (session, flags) => {
   const load = (): LoadedConfig =>
-    flags.demo ? demoConfig(session) : session.loadConfig({ alertConfigPath: flags.alertConfig })
+    flags.demo ? demoConfig(session) : session.loadConfig({ alertConfigPath: flags.alertConfig, sends: true })
   const { config, secrets } = load()
   const { terminal } = session
   const logger = session.logger('up', secrets)

@@ -1,4 +1,5 @@
 import type avsc from 'avsc'
+import type { DeliveryFact } from '#lib/delivery/facts.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Alert, Breach, CommandFact, JobFact, PlanRecord, SampleFact, WindowFact } from '#lib/facts.ts'
 import type { AvroSchema, SchemaRegistry } from '#lib/registry/port.ts'
@@ -19,6 +20,7 @@ interface TopicValues {
   readonly 'obs.breach.v1': Breach
   readonly 'obs.alert.v1': Alert
   readonly 'obs.command.v1': CommandFact
+  readonly 'obs.delivery.v1': DeliveryFact
   readonly 'obs.job.v1': JobFact
 }
 

@@ -1,22 +1,5 @@
+import type { DeliveryResult } from './facts.ts'
 import type { PostAnswer } from './http-post.ts'
-
-/**
- * What an answer means for a message.
- *
- * - `accepted`: done.
- * - `retry`: try again with the same id; the receiver has not taken it. `unknown`: the same, but it may have taken it.
- * - `rejected`: our fault, `redirect`: never followed, `forbidden`: our own policy refuses the URL. Trying again would not help.
- * - `unauthorized`: credentials; tell the owner on another channel. `gone`: the endpoint is no more; the channel is closed.
- */
-export type DeliveryResult =
-  | 'accepted'
-  | 'retry'
-  | 'unknown'
-  | 'rejected'
-  | 'unauthorized'
-  | 'gone'
-  | 'redirect'
-  | 'forbidden'
 
 export interface Classified {
   readonly result: DeliveryResult

@@ -28,6 +28,8 @@ export interface LoadConfigOptions {
   readonly alertConfigPath?: string
   readonly env: EnvironmentVariables
   readonly overrides?: ConfigOverrides
+  /** Whether notifications will be sent: then the channels in use must have their secrets. Default `false`. */
+  readonly sends?: boolean
 }
 
 export interface LoadedConfig {
@@ -55,7 +57,8 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const overrides = options.overrides ?? {}
   const main = withPlaces(mainFile.value as RawConfig, overrides)
   const alert = alertFile.value as RawAlertConfig
-  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert }
+  const { sends = false } = options
+  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert, sends }
   const calendar = readCalendar(mainFile, dataDir, main.calendar)
   faults.push(...findFaults(checked), ...calendar.faults)
   if (faults.length > 0) throw new ConfigError(faults)
@@ -107,11 +110,10 @@ function readCalendar(mainFile: YamlFile, dataDir: string, calendar: string): Re
 const FIXED_SECRETS = ['OBS_API_TOKEN', 'OBS_PUSH_TOKEN', 'OBS_WEBHOOK_SECRET', 'OBS_WEBHOOK_SECRET_PREVIOUS']
 
 function secretsOf(main: RawConfig, env: EnvironmentVariables): readonly string[] {
-  const channels = Object.values(main.channels).flatMap(({ url_env, secret_env, key_env }) => [
-    url_env,
-    secret_env,
-    key_env,
-  ])
+  const channels = Object.values(main.channels).flatMap(({ url_env, secret_env, key_env }) => {
+    const signing = secret_env ?? key_env
+    return [url_env, signing, signing && `${signing}_PREVIOUS`]
+  })
   const headers = main.sources.flatMap((source) => (source.kind === 'http' ? Object.values(source.headers_env) : []))
   const { kafka, registry } = main
   const names = new Set([

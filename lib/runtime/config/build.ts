@@ -3,6 +3,7 @@ import type { Rule } from '#lib/plan.ts'
 import { parseDuration } from '#lib/time.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret } from '../secrets.ts'
+import { buildChannels, buildDelivery } from './channels.ts'
 import { parseBind, parsePercentage } from './formats.ts'
 import { buildKafka, isKafka } from './kafka.ts'
 import { absolutePath } from './paths.ts'
@@ -62,6 +63,9 @@ export function buildConfig(parts: ConfigParts): Config {
       },
     },
     bind: parseBind(main.page.bind)!,
+    channels: buildChannels(main.channels, env),
+    routes: main.routes,
+    delivery: buildDelivery(alert, env),
   }
 }
 

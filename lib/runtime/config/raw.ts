@@ -1,3 +1,5 @@
+import type { Route } from '#lib/config.ts'
+
 /**
  * The two files as their schemas leave them: every default filled in, names as people write them. Durations are text
  * that `parseDuration` reads.
@@ -14,7 +16,7 @@ export interface RawConfig {
   readonly window: { readonly length: string; readonly grace: string; readonly lateness: string }
   readonly partitions: number | null
   readonly channels: Readonly<Record<string, RawChannel>>
-  readonly routes: Readonly<Record<string, readonly string[]>>
+  readonly routes: Readonly<Record<Route, readonly string[]>>
   readonly calendar: string
   readonly jobs: { readonly latency: RawLatencyJob }
   readonly dataset_rows: Readonly<Record<string, number>>
@@ -80,8 +82,10 @@ export interface RawCsvSource extends AnyRawSource {
 
 export type RawSource = RawHttpSource | RawCsvSource
 
-interface RawChannel {
-  readonly kind: string
+export interface RawChannel {
+  readonly kind: 'webhook' | 'pagerduty' | 'slack'
+  readonly profile?: 'full' | 'thin'
+  readonly url?: string
   readonly url_env?: string
   readonly secret_env?: string
   readonly key_env?: string
@@ -89,7 +93,15 @@ interface RawChannel {
 
 export interface RawAlertConfig {
   readonly rules: readonly RawRule[]
-  readonly delivery: { readonly fallback: string | null }
+  readonly delivery: {
+    readonly max_retries: number
+    readonly retry_wait_seconds: number
+    readonly fallback_after: number
+    readonly fallback: string | null
+    readonly ack_within: string
+    readonly flapping: { readonly changes: number; readonly within: string }
+    readonly allow_hosts: readonly string[]
+  }
 }
 
 export interface RawRule {

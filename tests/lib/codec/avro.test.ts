@@ -13,7 +13,9 @@ describe('against two Avro implementations in Python', () => {
     expect(new Set(goldens.map((entry) => entry.schema))).toEqual(new Set(schemaTopics.map((topic) => topic.schema)))
     const kinds = new Set(goldens.map((entry) => entry.json['type']).filter((type) => type !== undefined))
     const commands = ['ack', 'silence', 'unsilence', 'exclude', 'channel_test']
-    expect(kinds).toEqual(new Set(['probe', 'tick', 'window', 'gap', 'rejected', 'started', 'finished', ...commands]))
+    const deliveries = ['decision', 'intent', 'outcome']
+    const observed = ['probe', 'tick', 'window', 'gap', 'rejected']
+    expect(kinds).toEqual(new Set([...observed, 'started', 'finished', ...commands, ...deliveries]))
   })
 
   test.each(goldens.map((entry, i) => [i, entry] as const))('value %i is written and read alike', async (_, entry) => {

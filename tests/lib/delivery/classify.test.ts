@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { DeliveryResult } from '#lib/delivery/classify.ts'
 import { classify } from '#lib/delivery/classify.ts'
+import type { DeliveryResult } from '#lib/delivery/facts.ts'
 import type { PostAnswer } from '#lib/delivery/http-post.ts'
 
 const answered = (status: number, body = '', retryAfter: string | null = null): PostAnswer => ({

@@ -86,8 +86,37 @@ test('a configuration with every key becomes a value with units, without a warni
       },
     },
     bind: { host: '127.0.0.1', port: 8080 },
+    channels: [
+      channel('ops', 'webhook', null),
+      channel('pd', 'pagerduty', 'https://events.pagerduty.com/v2/enqueue'),
+      channel('slack', 'slack', null),
+    ],
+    routes: {
+      critical: ['ops', 'pd'],
+      warning: ['ops'],
+      info: [],
+      unacknowledged: ['slack'],
+      owner: ['slack'],
+      weekly: ['ops', 'slack'],
+    },
+    delivery: {
+      maxRetries: 3,
+      retryWaitMs: 10_000,
+      fallbackAfter: 2,
+      fallback: 'slack',
+      ackWithinMs: 1_800_000,
+      flapping: { changes: 4, withinMs: 43_200_000 },
+      allowHosts: [],
+      proxy: { https: null, http: null, none: null },
+    },
   })
 })
+
+/** As it is without its secrets in the environment. */
+function channel(name: string, kind: string, url: string | null): object {
+  const configSha256 = expect.stringMatching(/^[0-9a-f]{64}$/)
+  return { name, kind, profile: 'full', url, secret: null, previousSecret: null, configSha256 }
+}
 
 test('what is left out gets the default of its schema, the same that the full example writes', () => {
   const full = loadConfig({ dataDir: freshDesk(FULL_MAIN, FULL_ALERT), env: {} }).config

@@ -7,13 +7,15 @@ test('neither time zone nor locale of the machine changes a byte of what is said
     const { createHash } = await import('node:crypto')
     const { tzdataVersion } = await import('#lib/calendar.ts')
     const { alertsOf, gap, hours, plan } = await import('#tests/services/alerter/desk.ts')
-    const { noticeLine } = await import('#services/alerter/notice.ts')
+    const { noticeLine } = await import('#services/alerter/messages/notice-line.ts')
     const fx = plan({ calendar: { kind: 'fx', holidays: ['2026-11-04'], tzdata: tzdataVersion } })
     const start = Date.parse('2026-10-30T10:00:00Z')
     const letters = Array.from({ length: 150 }, (_, hour) => 'BBBRROIB'[(hour * 5 + (hour >> 3)) % 8]).join(' ')
     const facts = [...hours(letters, start, { plan: fx }), gap(start + 200 * 3600_000, { plan: fx })]
     const alerts = alertsOf(facts)
-    const lines = alerts.flatMap((alert) => [noticeLine(alert, 'en'), noticeLine(alert, 'ja')])
+    const lines = alerts.flatMap((alert) => ['en', 'ja'].flatMap((locale) =>
+      ['UTC', 'Asia/Tokyo'].map((timeZone) => noticeLine(alert, { locale, timeZone })),
+    ))
     console.log(alerts.length, createHash('sha256').update(JSON.stringify([alerts, lines])).digest('hex'))`
   const cwd = fileURLToPath(new URL('../../..', import.meta.url))
   const said = [

@@ -79,7 +79,24 @@ export function configOf(sources: readonly SourceConfig[], dataDir = '/nowhere')
       },
     },
     bind: { host: '127.0.0.1', port: 0 },
+    ...withoutChannels,
   }
+}
+
+/** A desk that tells nobody. */
+export const withoutChannels: Pick<Config, 'channels' | 'routes' | 'delivery'> = {
+  channels: [],
+  routes: { info: [], warning: [], critical: [], weekly: [], unacknowledged: [], owner: [] },
+  delivery: {
+    maxRetries: 3,
+    retryWaitMs: 10 * SECOND_MS,
+    fallbackAfter: 2,
+    fallback: null,
+    ackWithinMs: 30 * MINUTE_MS,
+    flapping: { changes: 4, withinMs: 12 * HOUR_MS },
+    allowHosts: [],
+    proxy: { https: null, http: null, none: null },
+  },
 }
 
 /** A prober without a network: answers each probe as the test says, and remembers what it was asked. */

@@ -62,6 +62,11 @@ SILENCE = dict(
     starts_at=HOUR - 1, ends_at=HOUR + 7200000, **SAID,
 )
 
+MESSAGE = dict(subject="breach/latency_p95/router_demo/2026-06-26T23:00:00Z/0", channel="ops", message_id="msg_" + "0f" * 16)
+DECISION = dict(type="decision", **MESSAGE, decided_at=HOUR, send=True, code="routed", reason="the route critical names this channel", commands=[],
+                channel_config=SHA, message_type="obs.alert.opened", body='{"text":"重大"}', dry_run=False)
+OUTCOME = dict(type="outcome", **MESSAGE, attempt=3, at=HOUR + 70000, duration_ms=12, result="accepted", status=200, detail="ok", next_attempt_at=None)
+
 CASES = [
     ("sample.avsc", PROBE),
     ("sample.avsc", {**PROBE, "outcome": "error", "latency_ms": None, "ordinal": 2147483647, "lag_ms": -2147483648, "error_code": "ECONNREFUSED"}),
@@ -87,6 +92,12 @@ CASES = [
     ("command.avsc", dict(type="unsilence", silence_id="019ef9d4-ad80-7c4e-8f3a-0123456789ab", **SAID)),
     ("command.avsc", dict(type="exclude", source="router_demo", from_at=HOUR, until_at=HOUR + 3600000, **SAID)),
     ("command.avsc", dict(type="channel_test", channel="ops", channel_config=SHA, accepted=True, **SAID)),
+    ("delivery.avsc", DECISION),
+    ("delivery.avsc", {**DECISION, "send": False, "code": "silenced", "commands": ["019ef9d4-ad80-7c4e-8f3a-0123456789ab", "b"],
+                       "message_type": None, "body": None, "dry_run": True}),
+    ("delivery.avsc", dict(type="intent", **MESSAGE, attempt=1, at=HOUR, courier="019ef9d4-ad80-7c4e-8f3a-0123456789ac")),
+    ("delivery.avsc", OUTCOME),
+    ("delivery.avsc", {**OUTCOME, "attempt": 2147483647, "result": "unknown", "status": None, "detail": "接続が切れました", "next_attempt_at": HOUR + 1}),
 ]
 
 

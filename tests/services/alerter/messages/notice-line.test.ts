@@ -1,41 +1,41 @@
 import { describe, expect, test } from '@jest/globals'
-import { noticeLine } from '#services/alerter/notice.ts'
-import { alertsOf, at, gap, hours, inOrder, MONDAY, plan, rule, type Written, window } from './desk.ts'
+import { noticeLine } from '#services/alerter/messages/notice-line.ts'
+import { alertsOf, at, gap, hours, inOrder, MONDAY, plan, rule, type Written, window } from '../desk.ts'
 
 const last = (facts: readonly Written[], locale: 'en' | 'ja' = 'en'): string =>
-  noticeLine(alertsOf(facts).at(-1)!, locale)
+  noticeLine(alertsOf(facts).at(-1)!, { locale, timeZone: 'UTC' })
 
 describe('a line for people, in English', () => {
   test.each([
     [
       'opened',
       hours('B B', at('20:00')),
-      'WARNING router_demo: p95 812 ms > 500 ms, 2nd window running (20:00–22:00 UTC), n = 4/4.',
+      'WARNING router_demo: p95 812 ms > 500 ms, 2nd hour running (20:00–22:00 UTC), n = 4/4.',
     ],
     [
       'escalated',
       hours('B B B', at('20:00')),
-      'CRITICAL router_demo: p95 812 ms > 500 ms, 3rd window running (20:00–23:00 UTC), n = 4/4/4.',
+      'CRITICAL router_demo: p95 812 ms > 500 ms, 3rd hour running (20:00–23:00 UTC), n = 4/4/4.',
     ],
     [
       'by errors',
       hours('B E', at('20:00')),
-      'WARNING router_demo: 3 errors, 2nd window running (20:00–22:00 UTC), n = 4/1.',
+      'WARNING router_demo: 3 errors, 2nd hour running (20:00–22:00 UTC), n = 4/1.',
     ],
     [
       'over midnight',
       hours('B B B', at('22:00')),
-      'CRITICAL router_demo: p95 812 ms > 500 ms, 3rd window running (06-22 22:00 – 06-23 01:00 UTC), n = 4/4/4.',
+      'CRITICAL router_demo: p95 812 ms > 500 ms, 3rd hour running (06-22 22:00 – 06-23 01:00 UTC), n = 4/4/4.',
     ],
     [
       'up to midnight',
       hours('B B', at('22:00')),
-      'WARNING router_demo: p95 812 ms > 500 ms, 2nd window running (22:00–00:00 UTC), n = 4/4.',
+      'WARNING router_demo: p95 812 ms > 500 ms, 2nd hour running (22:00–00:00 UTC), n = 4/4.',
     ],
     [
       'resolved',
       hours('B B R R'),
-      'RESOLVED router_demo: p95 449 ms, 2nd good window running (02:00–04:00 UTC), n = 4/4; was open for 2 h.',
+      'RESOLVED router_demo: p95 449 ms, 2nd good hour running (02:00–04:00 UTC), n = 4/4; was open for 2 h.',
     ],
     ['retired', hours('B B X'), 'RESOLVED router_demo: the source is no longer in the plan; was open for 1 h.'],
     [
@@ -67,25 +67,25 @@ describe('a line for people, in English', () => {
     expect(last(facts)).toBe(line)
   })
 
-  test('counts windows as English does', () => {
+  test('counts as English does', () => {
     const only = (count: number) => {
       const patient = plan({ rules: [rule({ warningAfter: count, criticalAfter: count + 1 })] })
       return last(hours(Array(count).fill('B').join(' '), MONDAY, { plan: patient }))
     }
-    expect(
-      [1, 2, 3, 4, 11, 12, 13, 21, 22, 23].map((count) => /\d+(st|nd|rd|th) window/.exec(only(count))?.[0]),
-    ).toEqual([
-      '1st window',
-      '2nd window',
-      '3rd window',
-      '4th window',
-      '11th window',
-      '12th window',
-      '13th window',
-      '21st window',
-      '22nd window',
-      '23rd window',
-    ])
+    expect([1, 2, 3, 4, 11, 12, 13, 21, 22, 23].map((count) => /\d+(st|nd|rd|th) hour/.exec(only(count))?.[0])).toEqual(
+      [
+        '1st hour',
+        '2nd hour',
+        '3rd hour',
+        '4th hour',
+        '11th hour',
+        '12th hour',
+        '13th hour',
+        '21st hour',
+        '22nd hour',
+        '23rd hour',
+      ],
+    )
   })
 
   test('an alert that a late revision of an earlier window opens still names the whole period', () => {
@@ -99,29 +99,29 @@ describe('a line for people, in Japanese', () => {
     [
       'opened',
       hours('B B', at('20:00')),
-      '警告 router_demo: p95 812 ms > 500 ms が2ウィンドウ連続(20:00–22:00 UTC)、サンプル 4/4。',
+      '警告 router_demo: p95 812 ms > 500 ms が2時間連続(20:00–22:00 UTC)、サンプル 4/4。',
     ],
     [
       'escalated',
       hours('B B B', at('20:00')),
-      '重大 router_demo: p95 812 ms > 500 ms が3ウィンドウ連続(20:00–23:00 UTC)、サンプル 4/4/4。',
+      '重大 router_demo: p95 812 ms > 500 ms が3時間連続(20:00–23:00 UTC)、サンプル 4/4/4。',
     ],
     [
       'by errors',
       hours('E E', at('20:00')),
-      '警告 router_demo: エラー 3 件 が2ウィンドウ連続(20:00–22:00 UTC)、サンプル 1/1。',
+      '警告 router_demo: エラー 3 件 が2時間連続(20:00–22:00 UTC)、サンプル 1/1。',
     ],
     [
       'resolved',
       hours('B B R R'),
-      '復旧 router_demo: p95 449 ms、正常が2ウィンドウ連続(02:00–04:00 UTC)、サンプル 4/4。発報から2時間。',
+      '復旧 router_demo: p95 449 ms、正常が2時間連続(02:00–04:00 UTC)、サンプル 4/4。発報から2時間。',
     ],
     ['reminded', hours('B B B O O O O'), '重大 router_demo: 遅延の警報が5時間継続中。'],
     ['a gap', [gap(at('12:30')), gap(at('13:00'))], '重大 router_demo: データなし、欠測 2 回目(13:00 UTC まで)。'],
     [
       'thin windows',
       hours('I I I I'),
-      '警告 router_demo: サンプル不足が4ウィンドウ連続(00:00–04:00 UTC)、サンプル 1/1/1/1。',
+      '警告 router_demo: サンプル不足が4時間連続(00:00–04:00 UTC)、サンプル 1/1/1/1。',
     ],
     ['retired', hours('B B X'), '復旧 router_demo: 警報終了(the source is no longer in the plan)。発報から1時間。'],
     [
@@ -143,7 +143,25 @@ test('windows and episodes shorter than a minute are told with seconds', () => {
     eventAt: at('20:00') + 20_000,
     evidence: opened!.evidence.map((one, i) => ({ ...one, key: `router_demo/2026-06-22T20:00:${i}0Z/r0` })),
   }
-  expect(noticeLine(short, 'en')).toContain('(20:00–20:00:20 UTC)')
-  expect(noticeLine({ ...short, kind: 'reminded' }, 'en')).toContain('still open after 40 s.')
-  expect(noticeLine({ ...short, kind: 'reminded' }, 'ja')).toContain('40秒継続中')
+  expect(noticeLine(short, { locale: 'en', timeZone: 'UTC' })).toContain('(20:00–20:00:20 UTC)')
+  expect(noticeLine({ ...short, kind: 'reminded' }, { locale: 'en', timeZone: 'UTC' })).toContain(
+    'still open after 40 s.',
+  )
+  expect(noticeLine({ ...short, kind: 'reminded' }, { locale: 'ja', timeZone: 'UTC' })).toContain('40秒継続中')
+})
+
+describe('the time of a reader elsewhere', () => {
+  const [alert] = alertsOf(hours('B B B', at('20:00'))).slice(-1)
+  const line = (locale: 'en' | 'ja', timeZone: string): string => noticeLine(alert!, { locale, timeZone })
+
+  test('stands beside UTC in English, and in its place in Japanese', () => {
+    expect(line('en', 'Asia/Tokyo')).toContain('3rd hour running (20:00–23:00 UTC, 05:00–08:00 JST), n = 4/4/4.')
+    expect(line('ja', 'Asia/Tokyo')).toContain('が3時間連続(JST 05:00–08:00)、サンプル 4/4/4。')
+  })
+
+  test('names the days when they differ, and the offset where a zone has no name', () => {
+    expect(line('en', 'Asia/Kathmandu')).toContain('01:45–04:45 +0545')
+    expect(line('en', 'America/New_York')).toContain('16:00–19:00 EDT')
+    expect(line('en', 'Europe/Berlin')).toContain('06-22 22:00 – 06-23 01:00 CEST'.replace(' – ', '–'))
+  })
 })

@@ -1,4 +1,5 @@
 import type { Alert, Evidence } from '#lib/facts.ts'
+import { localTime } from '#lib/local-time.ts'
 import {
   DAY_MS,
   formatInstant,
@@ -12,20 +13,27 @@ import {
 
 export type Locale = 'en' | 'ja'
 
+/** For whom a line is written. */
+export interface Reader {
+  readonly locale: Locale
+  /** Shown beside UTC, in Japanese in its place. */
+  readonly timeZone: string
+}
+
 /**
- * A transition in one line for people, times in UTC:
- * `CRITICAL router_demo: p95 812 ms > 500 ms, 3rd window running (20:00–23:00 UTC), n = 4/4/4.`
+ * A transition in one line for people:
+ * `CRITICAL router_demo: p95 812 ms > 500 ms, 3rd hour running (20:00–23:00 UTC, 05:00–08:00 JST), n = 4/4/4.`
  *
  * The line is made of the transition's own fields; a reason that has no form of its own is quoted as recorded.
  */
-export function noticeLine(alert: Alert, locale: Locale): string {
-  const words = locale === 'ja' ? japanese : english
-  return `${words.head(alert)} ${alert.source}: ${words.body(alert)}`
+export function noticeLine(alert: Alert, reader: Reader): string {
+  const words = reader.locale === 'ja' ? japanese : english
+  return `${words.head(alert)} ${alert.source}: ${words.body(alert, reader.timeZone)}`
 }
 
 interface Words {
   head(alert: Alert): string
-  body(alert: Alert): string
+  body(alert: Alert, timeZone: string): string
 }
 
 const englishLength: LengthWords = { hour: ' h', minute: ' min', second: ' s', between: ' ' }
@@ -33,15 +41,17 @@ const englishLength: LengthWords = { hour: ' h', minute: ' min', second: ' s', b
 const english: Words = {
   head: ({ kind, severity }) =>
     kind === 'resolved' ? 'RESOLVED' : kind === 'annotated' ? 'NOTE' : severity.toUpperCase(),
-  body(alert) {
+  body(alert, timeZone) {
     const open = lengthOf(alert.decidedAt - alert.openedAt, englishLength)
+    const unit = isHourly(alert) ? 'hour' : 'window'
+    const period = (): string => [utcPeriodOf(alert), ...localPeriodOf(alert, timeZone)].join(', ')
     if (alert.kind === 'annotated') return `${alert.reason}.`
     if (alert.kind === 'reminded') return `${topicOf(alert)}, still open after ${open}.`
     if (alert.kind === 'resolved' && isRecovery(alert))
-      return `${valueWords(alert)}, ${ordinal(alert.streak)} good window running (${periodOf(alert)}), n = ${countsOf(alert)}; was open for ${open}.`
+      return `${valueWords(alert)}, ${ordinal(alert.streak)} good ${unit} running (${period()}), n = ${countsOf(alert)}; was open for ${open}.`
     if (alert.kind === 'resolved') return `${alert.reason}; was open for ${open}.`
     if (alert.about === 'no_data') return `no data, ${alert.reason}.`
-    return `${valueWords(alert)}, ${ordinal(alert.streak)} window running (${periodOf(alert)}), n = ${countsOf(alert)}.`
+    return `${valueWords(alert)}, ${ordinal(alert.streak)} ${unit} running (${period()}), n = ${countsOf(alert)}.`
   },
 }
 
@@ -52,19 +62,20 @@ const japaneseLength: LengthWords = { hour: '時間', minute: '分', second: '�
 const japanese: Words = {
   head: ({ kind, severity }) =>
     kind === 'resolved' ? '復旧' : kind === 'annotated' ? '注記' : japaneseSeverity[severity],
-  body(alert) {
+  body(alert, timeZone) {
     const open = lengthOf(alert.decidedAt - alert.openedAt, japaneseLength)
     const samples = `サンプル ${countsOf(alert)}`
+    const unit = isHourly(alert) ? '時間' : 'ウィンドウ'
+    const period = (): string => japanesePeriodOf(alert, timeZone)
     if (alert.kind === 'annotated') return `遅れて届いたサンプルによる訂正(${alert.reason})。`
     if (alert.kind === 'reminded') return `${alert.about === 'no_data' ? 'データなし' : '遅延'}の警報が${open}継続中。`
     if (alert.kind === 'resolved' && isRecovery(alert))
-      return `${valueWords(alert, 'ja')}、正常が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。発報から${open}。`
+      return `${valueWords(alert, 'ja')}、正常が${alert.streak}${unit}連続(${period()})、${samples}。発報から${open}。`
     if (alert.kind === 'resolved') return `警報終了(${alert.reason})。発報から${open}。`
     if (alert.evidence.at(-1)?.verdict === 'gap')
       return `データなし、欠測 ${alert.streak} 回目(${clock(alert.eventAt)} UTC まで)。`
-    if (alert.about === 'no_data')
-      return `サンプル不足が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。`
-    return `${valueWords(alert, 'ja')} が${alert.streak}ウィンドウ連続(${periodOf(alert)})、${samples}。`
+    if (alert.about === 'no_data') return `サンプル不足が${alert.streak}${unit}連続(${period()})、${samples}。`
+    return `${valueWords(alert, 'ja')} が${alert.streak}${unit}連続(${period()})、${samples}。`
   },
 }
 
@@ -90,14 +101,49 @@ function valueWords({ evidence, thresholdMs }: Alert, locale: Locale = 'en'): st
 
 const countsOf = ({ evidence }: Alert): string => evidence.map(({ count }) => count).join('/')
 
+interface Period {
+  readonly fromAt: Instant
+  readonly toAt: Instant
+  /** Of the deciding window; 0 when none is named. */
+  readonly windowMs: Milliseconds
+}
+
 /** From the start of the oldest window of the evidence to the end of the newest. */
-function periodOf({ evidence, eventAt }: Alert): string {
-  const starts = evidence.map(startOf)
+function periodOf({ evidence, eventAt }: Alert): Period {
+  const starts = evidence.filter(({ verdict }) => verdict !== 'gap').map(startOf)
   const deciding = starts.findLast((start) => start < eventAt) ?? eventAt
-  const from = starts[0] ?? eventAt
-  const to = (starts.at(-1) ?? eventAt) + eventAt - deciding
-  const oneDay = Math.floor(from / DAY_MS) === Math.floor((to - 1) / DAY_MS)
-  return oneDay ? `${clock(from)}–${clock(to)} UTC` : `${dayAndClock(from)} – ${dayAndClock(to)} UTC`
+  const windowMs = eventAt - deciding
+  return { fromAt: starts[0] ?? eventAt, toAt: (starts.at(-1) ?? eventAt) + windowMs, windowMs }
+}
+
+const isHourly = (alert: Alert): boolean => periodOf(alert).windowMs === HOUR_MS
+
+function utcPeriodOf(alert: Alert): string {
+  const { fromAt, toAt } = periodOf(alert)
+  const oneDay = Math.floor(fromAt / DAY_MS) === Math.floor((toAt - 1) / DAY_MS)
+  return oneDay ? `${clock(fromAt)}–${clock(toAt)} UTC` : `${dayAndClock(fromAt)} – ${dayAndClock(toAt)} UTC`
+}
+
+/** `05:00–08:00 JST`; nothing for UTC itself. */
+function localPeriodOf(alert: Alert, timeZone: string): readonly string[] {
+  if (timeZone === 'UTC') return []
+  const { from, to, zone } = localSpanOf(alert, timeZone)
+  return [`${from}–${to} ${zone}`]
+}
+
+/** A reader in Japan thinks in JST; the record is in UTC either way. */
+function japanesePeriodOf(alert: Alert, timeZone: string): string {
+  if (timeZone === 'UTC') return utcPeriodOf(alert)
+  const { from, to, zone } = localSpanOf(alert, timeZone)
+  return `${zone} ${from}–${to}`
+}
+
+function localSpanOf(alert: Alert, timeZone: string) {
+  const { fromAt, toAt } = periodOf(alert)
+  const [first, last] = [localTime(fromAt, timeZone), localTime(toAt, timeZone)]
+  const oneDay = first.day === localTime(toAt - 1, timeZone).day
+  const named = ({ day, clock: time }: typeof first): string => (oneDay ? time : `${day} ${time}`)
+  return { from: named(first), to: named(last), zone: last.zone }
 }
 
 /** A window's key is `source/start/revision`. */

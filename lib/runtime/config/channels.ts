@@ -1,0 +1,64 @@
+import { canonicalJson } from '#lib/codec/canonical-json.ts'
+import { sha256Hex } from '#lib/codec/sha256.ts'
+import type { ChannelConfig, DeliveryConfig } from '#lib/config.ts'
+import { parseDuration, SECOND_MS } from '#lib/time.ts'
+import { type EnvironmentVariables, readSecret, secretProblem } from '../secrets.ts'
+import type { RawAlertConfig, RawChannel, RawConfig } from './raw.ts'
+import type { YamlPath } from './yaml-file.ts'
+
+/** While a secret is rotated, the variable with this behind its name holds the one before. */
+const PREVIOUS = '_PREVIOUS'
+
+type Report = (path: YamlPath, value: unknown, message: string) => void
+
+export function buildChannels(channels: RawConfig['channels'], env: EnvironmentVariables): readonly ChannelConfig[] {
+  return Object.entries(channels).map(([name, channel]) => buildChannel(name, channel, env))
+}
+
+function buildChannel(name: string, channel: RawChannel, env: EnvironmentVariables): ChannelConfig {
+  const secretEnv = channel.kind === 'pagerduty' ? channel.key_env : channel.secret_env
+  const secretOf = (variable: string | undefined): string | null =>
+    variable === undefined || secretProblem(env, variable) !== undefined ? null : readSecret(env, variable)!
+  return {
+    name,
+    kind: channel.kind,
+    profile: channel.profile ?? 'full',
+    url: channel.kind === 'pagerduty' ? channel.url! : secretOf(channel.url_env),
+    secret: secretOf(secretEnv),
+    previousSecret: secretEnv === undefined ? null : secretOf(`${secretEnv}${PREVIOUS}`),
+    configSha256: sha256Hex(canonicalJson({ name, ...channel })),
+  }
+}
+
+export function buildDelivery({ delivery }: RawAlertConfig, env: EnvironmentVariables): DeliveryConfig {
+  const variable = (name: string): string | null => env[name] || env[name.toLowerCase()] || null
+  return {
+    maxRetries: delivery.max_retries,
+    retryWaitMs: delivery.retry_wait_seconds * SECOND_MS,
+    fallbackAfter: delivery.fallback_after,
+    fallback: delivery.fallback,
+    ackWithinMs: parseDuration(delivery.ack_within)!,
+    flapping: { changes: delivery.flapping.changes, withinMs: parseDuration(delivery.flapping.within)! },
+    allowHosts: delivery.allow_hosts,
+    proxy: { https: variable('HTTPS_PROXY'), http: variable('HTTP_PROXY'), none: variable('NO_PROXY') },
+  }
+}
+
+/** Channels that something may be sent to, those of routes and the one that takes over, must have what they need. */
+export function checkChannels(
+  {
+    main,
+    alert,
+    env,
+  }: { readonly main: RawConfig; readonly alert: RawAlertConfig; readonly env: EnvironmentVariables },
+  report: Report,
+): void {
+  const used = new Set([...Object.values(main.routes).flat(), alert.delivery.fallback])
+  for (const [name, channel] of Object.entries(main.channels))
+    if (used.has(name))
+      for (const key of ['url_env', 'secret_env', 'key_env'] as const) {
+        const variable = channel[key]
+        const problem = variable === undefined ? undefined : secretProblem(env, variable)
+        if (problem) report(['channels', name, key], variable, problem)
+      }
+}

@@ -1,0 +1,155 @@
+import type { Said, Silence } from '#lib/commands/standing.ts'
+import type { Alert, AlertKind } from '#lib/facts.ts'
+import { formatInstant } from '#lib/time.ts'
+
+/** Whether a transition is told on a channel, and why. */
+export interface Verdict {
+  readonly channel: string
+  readonly send: boolean
+  readonly code: VerdictCode
+  readonly reason: string
+  /** Ids of the commands that were considered. */
+  readonly commands: readonly string[]
+  /** What the message says beside the transition. */
+  readonly note: 'flapping' | 'unacknowledged' | 'fallback' | null
+}
+
+/**
+ * - `routed`, `told_before`: sent; the route of its severity names the channel, or the channel was told of this alert.
+ * - `silenced`, `acknowledged`, `flapping`, `superseded`: held back.
+ * - `nothing_told`: the end or correction of an alert of which this channel knows nothing.
+ * - `no_route`: the configuration names no channel for it.
+ * - `unacknowledged`: sent, since nobody acknowledged a critical alert in time.
+ * - `fallback`: sent, since another channel failed.
+ */
+export type VerdictCode =
+  | 'routed'
+  | 'told_before'
+  | 'silenced'
+  | 'acknowledged'
+  | 'flapping'
+  | 'superseded'
+  | 'nothing_told'
+  | 'no_route'
+  | 'unacknowledged'
+  | 'fallback'
+
+/** All that a decision may rest on. */
+export interface Question {
+  readonly alert: Alert
+  /** Channels that the route of its severity names. */
+  readonly routed: readonly string[]
+  /** Channels that were told something of this alert. */
+  readonly told: readonly string[]
+  /** Those in force that fit the alert. */
+  readonly silences: readonly Silence[]
+  readonly acknowledgement: Said | null
+  /** Whether the log holds a newer transition of this alert, and this one is too old to be news. */
+  readonly isSuperseded: boolean
+  readonly flapping: FlappingView
+}
+
+/** Openings and resolves of this source by this rule within the configured time, the transition at hand among them. */
+export interface FlappingView {
+  readonly changes: number
+  readonly limit: number
+  readonly withinWords: string
+}
+
+/** One verdict for each channel that has to do with the transition; at least one, so that every transition is accounted for. */
+export function decide(question: Question): readonly Verdict[] {
+  const channels = channelsFor(question)
+  if (channels.length > 0) return channels.map((channel) => judge(question, channel))
+  const { kind, severity } = question.alert
+  return followsWhatWasTold(kind)
+    ? [held(NO_CHANNEL, 'nothing_told', 'no channel was told of this alert')]
+    : [held(NO_CHANNEL, 'no_route', `the route ${severity} names no channel`)]
+}
+
+/** Stands for "no channel" in the ledger; no channel can be called so. */
+export const NO_CHANNEL = '*'
+
+/** An end or a correction goes to whoever knows of the alert, and to nobody else. */
+function followsWhatWasTold(kind: AlertKind): boolean {
+  return kind === 'resolved' || kind === 'annotated'
+}
+
+function channelsFor({ alert, routed, told }: Question): readonly string[] {
+  return followsWhatWasTold(alert.kind) ? told : [...new Set([...routed, ...(alert.kind === 'reminded' ? told : [])])]
+}
+
+function judge(question: Question, channel: string): Verdict {
+  const { alert, told } = question
+  if (alert.kind === 'resolved') return sent(question, channel, 'told_before', 'the end of what this channel was told')
+  if (question.isSuperseded)
+    return held(channel, 'superseded', 'found late, when the log held a newer transition of this alert already')
+  if (alert.kind === 'annotated')
+    return sent(question, channel, 'told_before', 'a correction of what this channel was told')
+  return (
+    suppressed(question, channel) ?? sent(question, channel, 'routed', routeWords(question, told.includes(channel)))
+  )
+}
+
+function suppressed({ alert, silences, acknowledgement, flapping }: Question, channel: string): Verdict | undefined {
+  const silenced = silencedBy(silences, channel)
+  if (silenced) return silenced
+  if (alert.kind === 'reminded' && acknowledgement) {
+    const reason = `acknowledged by ${acknowledgement.by}: ${acknowledgement.reason}`
+    return { ...held(channel, 'acknowledged', reason), commands: [acknowledgement.commandId] }
+  }
+  if (alert.kind === 'opened' && flapping.changes > flapping.limit)
+    return held(channel, 'flapping', `${flappingWords(flapping)}, which was told`)
+  return undefined
+}
+
+function silencedBy(silences: Question['silences'], channel: string): Verdict | undefined {
+  const [silence] = silences
+  if (!silence) return undefined
+  const reason = `silenced by ${silence.said.by} until ${formatInstant(silence.endsAt)}: ${silence.said.reason}`
+  return { ...held(channel, 'silenced', reason), commands: silences.map(({ id }) => id) }
+}
+
+/** A critical alert that was told and that nobody acknowledged in time, once. */
+export function decideUnacknowledged(
+  channels: readonly string[],
+  silences: Question['silences'],
+  withinWords: string,
+): readonly Verdict[] {
+  const reason = `nobody acknowledged it within ${withinWords}`
+  const note = 'unacknowledged'
+  return channels.map(
+    (channel) =>
+      silencedBy(silences, channel) ?? { channel, send: true, code: 'unacknowledged', reason, commands: [], note },
+  )
+}
+
+/** What the fallback channel is told in another one's place. */
+export function decideFallback(channel: string, failed: string, attempts: number): Verdict {
+  const reason = `${failed} failed ${attempts === 1 ? 'once' : `${attempts} times`}`
+  return { channel, send: true, code: 'fallback', reason, commands: [], note: 'fallback' }
+}
+
+function routeWords({ alert }: Question, wasTold: boolean): string {
+  if (alert.kind === 'reminded')
+    return wasTold ? 'it is still open' : 'it is still open, and this channel was not told yet'
+  return `the route ${alert.severity} names this channel`
+}
+
+function sent({ alert, flapping }: Question, channel: string, code: VerdictCode, reason: string): Verdict {
+  const isNotice = isChange(alert.kind) && flapping.changes === flapping.limit
+  const why = isNotice ? `${reason}; ${flappingWords(flapping)}, and further openings are held back` : reason
+  return { channel, send: true, code, reason: why, commands: [], note: isNotice ? 'flapping' : null }
+}
+
+function held(channel: string, code: VerdictCode, reason: string): Verdict {
+  return { channel, send: false, code, reason, commands: [], note: null }
+}
+
+/** What counts as flapping when there is too much of it. */
+export function isChange(kind: AlertKind): boolean {
+  return kind === 'opened' || kind === 'resolved'
+}
+
+function flappingWords({ changes, withinWords }: FlappingView): string {
+  return `it opened and ended ${changes} times within ${withinWords}`
+}

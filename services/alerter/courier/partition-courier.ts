@@ -1,0 +1,152 @@
+import type { TopicCodec } from '#lib/codec/avro.ts'
+import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
+import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
+import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
+import { isAccepted } from '#lib/delivery/next-step.ts'
+import { isObstreamError } from '#lib/errors.ts'
+import type { EventLog } from '#lib/eventlog/port.ts'
+import type { Ids } from '#lib/runtime/ids.ts'
+import type { RunLogger } from '#lib/runtime/run.ts'
+import { DAY_MS, SECOND_MS } from '#lib/time.ts'
+import { Deciding, type DecidingDependencies } from './deciding.ts'
+import { type EpisodeBook, oldestAt } from './episode-book.ts'
+import { laneOf } from './subjects.ts'
+
+export interface CourierDependencies extends DecidingDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
+  readonly log: EventLog
+  readonly ids: Ids
+  readonly logger: RunLogger
+  readonly codec: TopicCodec<DeliveryFact>
+}
+
+/** What is not told within this time is never told. */
+const LONGEST_DELIVERY_MS = 3 * DAY_MS
+const RETRY_MS = SECOND_MS
+/** How late a missing acknowledgement may be noticed. */
+const LOOK_EVERY_MS = 5 * SECOND_MS
+
+/**
+ * Tells people of the transitions of one partition. Each is decided about once, for everybody and ever: decisions are
+ * claimed in the ledger, with their reasons and the exact bodies, before anything is sent.
+ */
+export class PartitionCourier {
+  readonly ended: Promise<void>
+  readonly #deps: CourierDependencies
+  readonly #partition: number
+  readonly #book: EpisodeBook
+  readonly #dispatcher: Dispatcher
+  readonly #stopping = new AbortController()
+  #woken = new AbortController()
+  /** Resolves when everything that was in the book is decided. */
+  #round = Promise.withResolvers<void>()
+  #deciding: { readonly ledger: Ledger; readonly by: Deciding } | null = null
+
+  /** Starts at once. @param book holds all that the log held when the partition was taken, and grows */
+  constructor(deps: CourierDependencies, partition: number, book: EpisodeBook) {
+    this.#deps = deps
+    this.#partition = partition
+    this.#book = book
+    this.#dispatcher = new Dispatcher({
+      ...deps,
+      courier: deps.ids.next(),
+      schedule: () => {
+        const { maxRetries, retryWaitMs } = deps.config().delivery
+        return { maxRetries, waitMs: retryWaitMs, slowForMs: LONGEST_DELIVERY_MS }
+      },
+      told: async (message, outcome) => {
+        this.#log(message, outcome)
+        await this.#takeOver(message)
+      },
+      over: (message) => this.#takeOver(message),
+    })
+    this.ended = Promise.race([this.#run(), this.#dispatcher.failed])
+    this.ended.catch(() => {})
+  }
+
+  /** There are new transitions in the book. */
+  wake(): void {
+    this.#woken.abort()
+  }
+
+  /** Resolves when everything in the book is decided, and each message accepted, given up or past its fast schedule. */
+  async settled(): Promise<void> {
+    while (this.#book.undecided.size > 0 || (this.#book.episodes.size > 0 && this.#deciding === null))
+      await Promise.race([this.#round.promise, this.ended])
+    await this.#dispatcher.settled()
+  }
+
+  /** Lets running requests end; what waits is told by the next start. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#woken.abort()
+    this.#deciding?.ledger.stop()
+    await this.#dispatcher.stop()
+    await this.ended.catch(() => {})
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger } = this.#deps
+    const { signal } = this.#stopping
+    while (!signal.aborted)
+      try {
+        this.#woken = new AbortController()
+        await this.#decideAll()
+        this.#round.resolve()
+        this.#round = Promise.withResolvers()
+        await clock.sleep(LOOK_EVERY_MS, AbortSignal.any([signal, this.#woken.signal]))
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isObstreamError(error) || !error.retryable) throw error
+        logger.warn({ error, partition: this.#partition }, `the courier tries again: ${error.message}`)
+        await clock.sleep(RETRY_MS, signal)
+      }
+  }
+
+  async #decideAll(): Promise<void> {
+    const { signal } = this.#stopping
+    if (this.#book.episodes.size === 0) return
+    const { ledger, by } = await this.#open()
+    for (const transition of [...this.#book.undecided.values()]) {
+      signal.throwIfAborted()
+      this.#sendAll(ledger, await by.aboutTransition(transition))
+      this.#book.undecided.delete(transition.key)
+    }
+    for (const episode of this.#book.episodes.values())
+      if (episode.isOpen) this.#sendAll(ledger, await by.aboutSilentOperator(episode))
+  }
+
+  /** What an earlier courier has decided and not brought to an end is gone on with first. */
+  async #open() {
+    if (this.#deciding) return this.#deciding
+    const { log, codec, clock } = this.#deps
+    const sinceAt = Math.min(oldestAt(this.#book) ?? Number.POSITIVE_INFINITY, clock.now() - LONGEST_DELIVERY_MS)
+    const ledger = await Ledger.open(log, codec, { partition: this.#partition, sinceAt })
+    this.#deciding = { ledger, by: new Deciding(this.#deps, { book: this.#book, ledger }, this.#stopping.signal) }
+    this.#sendAll(ledger, ledger.messages())
+    return this.#deciding
+  }
+
+  #sendAll(ledger: Ledger, messages: Iterable<LedgerMessage>): void {
+    for (const message of messages) {
+      const { send, subject, channel, messageId } = message.decision
+      if (send && !isAccepted(message))
+        this.#dispatcher.send(laneOf({ subject, channel }), { ledger, name: { subject, channel, messageId } })
+    }
+  }
+
+  /** Another channel takes the place of one that failed. */
+  async #takeOver(message: LedgerMessage): Promise<void> {
+    const { ledger, by } = this.#deciding!
+    const instead = await by.aboutFailure(message)
+    if (instead) this.#sendAll(ledger, [instead])
+  }
+
+  #log({ decision }: LedgerMessage, outcome: DeliveryOutcome): void {
+    const { subject, channel } = decision
+    const { result, status, attempt, detail } = outcome
+    const { logger } = this.#deps
+    const fields = { subject, channel, result, attempts: attempt, response_code: status }
+    if (result === 'accepted') logger.info(fields, `${channel} has ${subject}`)
+    else logger.warn(fields, `${channel} has not taken ${subject}: ${result}${detail === null ? '' : `, ${detail}`}`)
+  }
+}

@@ -1,0 +1,146 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { Said, Silence } from '#lib/commands/standing.ts'
+import type { Alert, AlertKind } from '#lib/facts.ts'
+import { decide, decideUnacknowledged, NO_CHANNEL, type Question } from '#services/alerter/courier/decide.ts'
+
+const alert = (kind: AlertKind, severity: Alert['severity'] = 'warning'): Alert => ({
+  alertId: 'breach/latency_p95/router_demo/2026-06-27T20:00:00Z',
+  sequence: 1,
+  kind,
+  about: 'breach',
+  severity,
+  ruleId: 'latency_p95',
+  source: 'router_demo',
+  decidedAt: 0,
+  eventAt: 0,
+  openedAt: 0,
+  reason: '2 windows in a row in breach',
+  streak: 2,
+  thresholdMs: 500,
+  plan: 'p',
+  evidence: [],
+})
+
+const silence: Silence = {
+  id: 'c1',
+  matchers: [{ name: 'source', op: 'equal', value: 'router-a' }],
+  startsAt: Date.parse('2026-06-27T00:00:00Z'),
+  endsAt: Date.parse('2026-06-28T00:00:00Z'),
+  said: { commandId: 'c1', at: Date.parse('2026-06-27T00:00:00Z'), by: 'ann', reason: 'maintenance' },
+  ended: null,
+}
+const acknowledgement: Said = { commandId: 'c2', at: Date.parse('2026-06-27T00:00:00Z'), by: 'bob', reason: 'on it' }
+const calm = { changes: 1, limit: 4, withinWords: '12h' }
+
+const ask = (kind: AlertKind, more: Partial<Question> = {}): Question => ({
+  alert: alert(kind),
+  routed: ['ops', 'pd'],
+  told: [],
+  silences: [],
+  acknowledgement: null,
+  isSuperseded: false,
+  flapping: calm,
+  ...more,
+})
+
+/** `ops routed, -pd silenced`: a minus for what is held back. */
+const words = (question: Question): string =>
+  decide(question)
+    .map(({ channel, send, code }) => `${send ? '' : '-'}${channel} ${code}`)
+    .join(', ')
+
+const flapping = { ...calm, changes: 5 }
+const justFlapping = { ...calm, changes: 4 }
+
+describe('whether a transition is told, and on which channels', () => {
+  test.each<[string, Question, string]>([
+    ['an opening goes to the route of its severity', ask('opened'), 'ops routed, pd routed'],
+    ['so does an escalation', ask('escalated', { told: ['ops'] }), 'ops routed, pd routed'],
+    [
+      'and a reminder, to who was told before, too',
+      ask('reminded', { told: ['slack'] }),
+      'ops routed, pd routed, slack routed',
+    ],
+    [
+      'a resolve goes to who was told',
+      ask('resolved', { told: ['ops', 'slack'] }),
+      'ops told_before, slack told_before',
+    ],
+    ['an annotation, too', ask('annotated', { told: ['ops'] }), 'ops told_before'],
+    ['a resolve of what nobody was told is accounted for', ask('resolved'), `-${NO_CHANNEL} nothing_told`],
+    ['an opening without a route is accounted for', ask('opened', { routed: [] }), `-${NO_CHANNEL} no_route`],
+
+    ['a silence holds an opening', ask('opened', { silences: [silence] }), '-ops silenced, -pd silenced'],
+    ['… an escalation', ask('escalated', { silences: [silence] }), '-ops silenced, -pd silenced'],
+    ['… a reminder', ask('reminded', { silences: [silence] }), '-ops silenced, -pd silenced'],
+    ['… and not a resolve', ask('resolved', { silences: [silence], told: ['ops'] }), 'ops told_before'],
+
+    [
+      'an acknowledgement holds a reminder',
+      ask('reminded', { acknowledgement }),
+      '-ops acknowledged, -pd acknowledged',
+    ],
+    ['… and not an escalation', ask('escalated', { acknowledgement }), 'ops routed, pd routed'],
+    ['… nor a resolve', ask('resolved', { acknowledgement, told: ['ops'] }), 'ops told_before'],
+
+    ['flapping is told once, by an opening …', ask('opened', { flapping: justFlapping }), 'ops routed, pd routed'],
+    ['… and holds further openings', ask('opened', { flapping }), '-ops flapping, -pd flapping'],
+    ['… not an escalation', ask('escalated', { flapping }), 'ops routed, pd routed'],
+    ['… nor the resolve of what was told', ask('resolved', { flapping, told: ['pd'] }), 'pd told_before'],
+
+    ['what is found late is no news', ask('opened', { isSuperseded: true }), '-ops superseded, -pd superseded'],
+    ['… but an end is', ask('resolved', { isSuperseded: true, told: ['ops'] }), 'ops told_before'],
+  ])('%s', (_, question, expected) => {
+    expect(words(question)).toBe(expected)
+  })
+
+  test('the notice of flapping says so, and what happens next', () => {
+    for (const kind of ['opened', 'resolved'] as const) {
+      const [verdict] = decide(ask(kind, { flapping: justFlapping, told: ['ops'] }))
+      expect(verdict).toMatchObject({ send: true, note: 'flapping' })
+      expect(verdict!.reason).toContain('it opened and ended 4 times within 12h, and further openings are held back')
+    }
+  })
+
+  test('a reason names the command, its author and its words', () => {
+    expect(decide(ask('opened', { silences: [silence] }))[0]).toMatchObject({
+      reason: 'silenced by ann until 2026-06-28T00:00:00Z: maintenance',
+      commands: ['c1'],
+    })
+    expect(decide(ask('reminded', { acknowledgement }))[0]).toMatchObject({
+      reason: 'acknowledged by bob: on it',
+      commands: ['c2'],
+    })
+  })
+
+  test('a critical alert that nobody acknowledges is told to the route for that, unless it is silenced', () => {
+    expect(decideUnacknowledged(['slack'], [], '30m')).toMatchObject([
+      { channel: 'slack', send: true, code: 'unacknowledged', reason: 'nobody acknowledged it within 30m' },
+    ])
+    expect(decideUnacknowledged(['slack'], [silence], '30m')).toMatchObject([{ send: false, code: 'silenced' }])
+  })
+})
+
+test('whatever is asked: each transition is accounted for, no channel twice, and an end reaches who was told', () => {
+  const channels = fc.uniqueArray(fc.constantFrom('ops', 'pd', 'slack'))
+  const questions = fc.record({
+    kind: fc.constantFrom<AlertKind>('opened', 'escalated', 'reminded', 'resolved', 'annotated'),
+    routed: channels,
+    told: channels,
+    silences: fc.constantFrom([], [silence]),
+    acknowledgement: fc.constantFrom(null, acknowledgement),
+    isSuperseded: fc.boolean(),
+    changes: fc.integer({ min: 1, max: 8 }),
+  })
+  fc.assert(
+    fc.property(questions, ({ kind, changes, ...more }) => {
+      const verdicts = decide(ask(kind, { ...more, flapping: { ...calm, changes } }))
+      expect(verdicts.length).toBeGreaterThan(0)
+      expect(new Set(verdicts.map(({ channel }) => channel)).size).toBe(verdicts.length)
+      for (const { reason } of verdicts) expect(reason).not.toBe('')
+      if (kind === 'resolved')
+        expect(verdicts.filter(({ send }) => send).map(({ channel }) => channel)).toEqual(more.told)
+    }),
+  )
+})
