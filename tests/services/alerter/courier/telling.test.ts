@@ -1,0 +1,217 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { verifyMessage } from '#lib/delivery/signature.ts'
+import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { answering, inTurn } from '#tests/support/receiver.ts'
+import { hours, MONDAY } from '../desk.ts'
+import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
+
+/** The third window of `hours('B B B')` is decided then. */
+const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
+/** When a courier starts: all of it is news. */
+const NOW = CRITICAL_AT - 30 * MINUTE_MS
+const SAID = { by: 'ann', reason: 'maintenance' }
+
+let desk: CourierDesk
+beforeEach(async () => {
+  desk = await CourierDesk.open(NOW)
+})
+afterEach(() => desk.close())
+
+/** Starts a courier, lets it tell everything, and stops it. */
+async function tellAll(): Promise<void> {
+  await desk.settled(await desk.start())
+  await desk.stop()
+}
+
+const bodyOf = (body: Buffer) => JSON.parse(body.toString())
+
+describe('three breaches', () => {
+  beforeEach(async () => {
+    await desk.append(hours('B B B'))
+    await tellAll()
+  })
+
+  test('reach the webhook as a warning, then as critical, signed', () => {
+    const { received } = desk.receivers.webhook
+    expect(received.map(({ body }) => bodyOf(body).data.alerts[0].severity)).toEqual(['warning', 'critical'])
+    expect(received.map(({ path, method }) => [method, path])).toEqual([
+      ['POST', '/hook'],
+      ['POST', '/hook'],
+    ])
+    for (const { headers, body } of received)
+      expect(
+        verifyMessage(
+          { headers: headers as Record<string, string>, body },
+          { current: WEBHOOK_SECRET },
+          desk.clock.now(),
+        ),
+      ).toEqual({ ok: true, by: 'webhook-signature', isReplaySafe: true })
+  })
+
+  test('reach PagerDuty once, as a trigger with the routing key', () => {
+    expect(desk.receivers.pagerduty.received.map(({ body }) => bodyOf(body))).toEqual([
+      expect.objectContaining({
+        routing_key: ROUTING_KEY,
+        event_action: 'trigger',
+        payload: expect.objectContaining({ severity: 'critical', source: 'router_demo' }),
+      }),
+    ])
+  })
+
+  test('are told once, whoever starts later', async () => {
+    await tellAll()
+    await tellAll()
+    expect(desk.receivers.webhook.received.length).toBe(2)
+    expect(await desk.told()).toEqual(['0 ops routed: accepted', '1 ops routed: accepted', '1 pd routed: accepted'])
+  })
+
+  test('their end reaches whoever knows of them', async () => {
+    await desk.append(hours('B B B R R'), 2)
+    await tellAll()
+    expect(bodyOf(desk.receivers.webhook.received.at(-1)!.body).type).toBe('obs.alert.resolved')
+    const [trigger, resolve] = desk.receivers.pagerduty.received.map(({ body }) => bodyOf(body))
+    expect(resolve).toMatchObject({ event_action: 'resolve', dedup_key: trigger.dedup_key })
+  })
+})
+
+test('503, 503, 200: the log line tells of three attempts, and all of them had the same id and bytes', async () => {
+  desk.receivers.webhook.follow(inTurn(answering(503), answering(503), answering(200)))
+  await desk.append(hours('B B'))
+  await tellAll()
+  const { received } = desk.receivers.webhook
+  expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  expect(new Set(received.map(({ body }) => body.toString())).size).toBe(1)
+  expect(desk.lines.filter(({ fields }) => fields['channel'] === 'ops').map(({ fields }) => fields)).toMatchObject([
+    { attempts: 1, result: 'retry', response_code: 503 },
+    { attempts: 2, result: 'retry', response_code: 503 },
+    { attempts: 3, result: 'accepted', response_code: 200 },
+  ])
+})
+
+describe('what an answer means', () => {
+  const RETRIES = 3
+  /** Status, what comes of it, and how often it is sent while the receiver goes on like that. */
+  const rows: readonly (readonly [number, string, number])[] = [
+    ...[200, 201, 202, 204, 299].map((status) => [status, 'accepted', 1] as const),
+    ...[300, 301, 302, 303, 307, 308].map((status) => [status, 'redirect', 1] as const),
+    ...[400, 404, 405, 406, 409, 411, 413, 415, 422, 451].map((status) => [status, 'rejected', 1] as const),
+    ...[401, 403].map((status) => [status, 'unauthorized', 1] as const),
+    [410, 'gone', 1],
+    ...[408, 425, 429, 500, 501, 502, 503, 504, 599].map((status) => [status, 'retry', 1 + RETRIES] as const),
+  ]
+  const channels = [
+    ['webhook', 'ops'],
+    ['pagerduty', 'pd'],
+    ['slack', 'chat'],
+  ] as const
+
+  test.each(channels.flatMap(([kind, name]) => rows.map((row) => [kind, name, ...row] as const)))(
+    '%s (%s) answers %i: %s, sent %i times',
+    async (kind, name, status, result, times) => {
+      const hasBody = status !== 204
+      desk.receivers[kind].follow(answering(status, hasBody ? 'ok' : ''))
+      desk.routes({ warning: [name], owner: [] })
+      await desk.append(hours('B B'))
+      await tellAll()
+      // Slack says that it took a message by 200 and `ok`, and by nothing else.
+      const isWrongKindOfYes = kind === 'slack' && result === 'accepted' && status !== 200
+      const expected = isWrongKindOfYes ? 'rejected' : result
+      expect(await desk.told()).toEqual([`0 ${name} routed: ${Array(times).fill(expected).join(' ')}`])
+      expect(desk.receivers[kind].received.length).toBe(times)
+    },
+  )
+})
+
+describe('what operators said', () => {
+  test('a silence holds back an opening, and the ledger names it; the end of what nobody heard is not told', async () => {
+    const matchers = [{ name: 'source', op: 'regex', value: 'router.*' }] as const
+    const at = desk.clock.now()
+    const id = await desk.command({ type: 'silence', ...SAID, at, matchers, startsAt: at, endsAt: at + HOUR_MS })
+    await desk.append(hours('B B B R R'))
+    await tellAll()
+    expect(desk.receivers.webhook.received.length).toBe(0)
+    expect(await desk.told()).toEqual(['0 ops silenced', '1 ops silenced', '1 pd silenced', '2 * nothing_told'])
+    expect((await desk.ledger())[0]!.decision).toMatchObject({
+      commands: [id],
+      reason: 'silenced by ann until 2026-06-22T03:40:00Z: maintenance',
+    })
+  })
+
+  test('an acknowledgement holds back reminders, and nothing else', async () => {
+    await desk.append(hours('B B B'))
+    await tellAll()
+    const { subject } = (await desk.ledger())[0]!.decision
+    const alertId = subject.slice(0, subject.lastIndexOf('/'))
+    await desk.command({ type: 'ack', ...SAID, at: desk.clock.now(), alertId })
+    await desk.append(hours('B B B B B B B R R'), 2)
+    await tellAll()
+    expect((await desk.told()).slice(3)).toEqual([
+      '2 ops acknowledged',
+      '2 pd acknowledged',
+      '3 ops told_before: accepted',
+      '3 pd told_before: accepted',
+    ])
+  })
+
+  test('a critical alert that nobody acknowledges in time is told to others, once', async () => {
+    desk.routes({ unacknowledged: ['chat'] })
+    await desk.append(hours('B B B'))
+    await desk.start()
+    await desk.until(() => desk.receivers.slack.received.length > 0)
+    expect(desk.clock.now()).toBeGreaterThanOrEqual(NOW + 30 * MINUTE_MS)
+    expect((await desk.told()).at(-1)).toMatch(/^unacknowledged chat unacknowledged: /)
+    expect(bodyOf(desk.receivers.slack.received[0]!.body).text).toContain('nobody acknowledged it within 30m')
+  })
+})
+
+describe('a channel that fails', () => {
+  test('is replaced by the fallback after its second failure, and goes on trying', async () => {
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.webhook.follow(inTurn(answering(503), answering(503), answering(200)))
+    await desk.append(hours('B B'))
+    await tellAll()
+    expect(await desk.told()).toEqual(['0 ops routed: retry retry accepted', '0 chat fallback: accepted'])
+    expect(bodyOf(desk.receivers.slack.received[0]!.body).text).toContain('ops failed 2 times')
+  })
+
+  test('is replaced at once where trying again would not help', async () => {
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.webhook.follow(answering(400))
+    await desk.append(hours('B B'))
+    await tellAll()
+    expect(await desk.told()).toEqual(['0 ops routed: rejected', '0 chat fallback: accepted'])
+  })
+})
+
+describe('a courier that comes late', () => {
+  test('tells only what is still news: no openings of an alert that is over, as long as it is', async () => {
+    desk = await lateDesk(CRITICAL_AT + 10 * HOUR_MS)
+    await desk.append(hours('B B B R R'))
+    await tellAll()
+    expect(await desk.told()).toEqual(['0 ops superseded', '1 ops superseded', '1 pd superseded', '2 * nothing_told'])
+    expect(desk.receivers.webhook.received.length + desk.receivers.pagerduty.received.length).toBe(0)
+  })
+
+  test('tells an alert that is still open, however old', async () => {
+    desk = await lateDesk(CRITICAL_AT + 10 * HOUR_MS)
+    await desk.append(hours('B B B'))
+    await tellAll()
+    expect(await desk.told()).toEqual(['0 ops superseded', '1 ops routed: accepted', '1 pd routed: accepted'])
+  })
+
+  async function lateDesk(now: number): Promise<CourierDesk> {
+    await desk.close()
+    return CourierDesk.open(now)
+  }
+})
+
+test('no secret is in the ledger, in what is logged, or in what other channels are told', async () => {
+  desk.receivers.webhook.follow(answering(401, 'who are you?'))
+  desk.receivers.pagerduty.follow(answering(400, ROUTING_KEY.slice(0, 4)))
+  desk.delivery({ fallback: 'chat' })
+  await desk.append(hours('B B B R R'))
+  await tellAll()
+  const elsewhere = [...desk.receivers.slack.received, ...desk.receivers.webhook.received]
+  const said = JSON.stringify([await desk.ledger(), desk.lines]) + elsewhere.map(({ body }) => body).join('\n')
+  for (const secret of [WEBHOOK_SECRET, ROUTING_KEY, 'secret-of-slack']) expect(said).not.toContain(secret)
+})
