@@ -85,6 +85,8 @@ function tableOf({ checked, ...report }: FaultsReport): string {
     ...records.map(([topic, records]) => [topic, count(records)]),
     ['copies of facts that readers drop', count(checked.copies)],
     ['facts equal after a fold without faults', count(checked.refoldedEqual)],
+    ['messages to receivers, each arrived', count(checked.messages)],
+    ['requests with them', count(report.evidence.told!.arrivals.length)],
     ['faults found', count(report.faults.length)],
   ])
 }

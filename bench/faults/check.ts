@@ -10,6 +10,7 @@ import { openSqliteLog } from '#lib/eventlog/sqlite.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { type TopicDefinition, topics } from '#lib/topics.ts'
+import { checkDeliveries, countMessages } from './check-deliveries.ts'
 import { checkReaders } from './check-readers.ts'
 import { checkRecords } from './check-records.ts'
 import { checkWindows } from './check-windows.ts'
@@ -24,6 +25,8 @@ export interface Checked {
   readonly copies: number
   /** Facts that are the same after a fold without faults. */
   readonly refoldedEqual: number
+  /** That were decided to be sent. */
+  readonly messages: number
   readonly faults: readonly Fault[]
 }
 
@@ -40,13 +43,15 @@ export async function checkLog(env: Environment, evidence: Evidence): Promise<Ch
     ...readings.faults,
     ...(await checkWindows(env.log, codecs)),
     ...refolded.faults,
+    ...(evidence.told ? await checkDeliveries(env, evidence.told) : []),
   ]
   const counts = {
     [topics.sample.name]: await countOf(env.log, topics.sample),
     [topics.job.name]: await countOf(env.log, topics.job),
     ...readings.facts,
   }
-  return { counts, copies: readings.copies, refoldedEqual: refolded.equalCount, faults }
+  const messages = await countMessages(env)
+  return { counts, copies: readings.copies, refoldedEqual: refolded.equalCount, messages, faults }
 }
 
 async function countOf(log: EventLog, { name }: TopicDefinition): Promise<number> {

@@ -5,6 +5,7 @@ import type { EventLog, Offset } from '#lib/eventlog/port.ts'
 import { openSqliteLog } from '#lib/eventlog/sqlite.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
 import { catalogue } from '#lib/topics.ts'
+import type { Told } from './check-deliveries.ts'
 import type { ObservedRecord } from './observer.ts'
 import type { Row } from './trading-system.ts'
 
@@ -25,6 +26,8 @@ export interface Evidence {
   readonly observed: readonly ObservedRecord[]
   /** What stood in the csv file before the last stop. */
   readonly rows: readonly Row[]
+  /** What receivers of notifications wrote down; `null`: nobody asked them. */
+  readonly told: Told | null
 }
 
 /**

@@ -16,6 +16,14 @@ export interface Fault {
     | 'window_wrong'
     /** An artefact is not what follows from the log. */
     | 'replay_different'
+    /** A transition that nobody has decided about, or a message that has not arrived. */
+    | 'message_lost'
+    /** A receiver got what nobody has decided, or one id with two bodies. */
+    | 'message_changed'
+    /** Messages about one alert arrived in another order. */
+    | 'message_disordered'
+    /** The pager shows something else than what it was told of. */
+    | 'incident_wrong'
     /** A process ended though nobody ended it, or did not end well. */
     | 'process_ended'
   readonly about: string

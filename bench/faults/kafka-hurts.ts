@@ -15,6 +15,8 @@ export interface Body {
   readonly registry: SchemaRegistry
   /** Flags of every command. */
   readonly flags: readonly string[]
+  /** Of every process. */
+  readonly secrets: Readonly<Record<string, string>>
   /** Of replicas that are gone. */
   readonly faults: Fault[]
 }
@@ -84,10 +86,10 @@ export const hurts: Readonly<Record<string, Hurt>> = {
     await registry.restart()
   },
 
-  'replicas come and go': async ({ random, flags, faults }) => {
+  'replicas come and go': async ({ random, flags, secrets, faults }) => {
     for (let i = 0; i < REPLICAS; i++) {
       const service = random.pick(['rollup', 'rollup', 'sampler', 'alerter'])
-      const replica = new KeptService(`another ${service}`, [...flags, 'serve', service])
+      const replica = new KeptService(`another ${service}`, [...flags, 'serve', service], secrets)
       await replica.runs()
       await wait(random.between(0, 1_500))
       await (random.chance(0.5) ? replica.stop() : replica.killForGood())

@@ -23,7 +23,7 @@ const RESTS_AT_MOST_MS = 2_000
 const HEALS_WITHIN_MS = 60 * SECOND_MS
 
 /** Starts brokers, a registry and the services on them. */
-export async function admitKafkaPatient({ dataDir, random }: Bed, brokers: 1 | 3): Promise<KafkaPatient> {
+export async function admitKafkaPatient({ dataDir, random, env: secrets }: Bed, brokers: 1 | 3): Promise<KafkaPatient> {
   const cluster = await startCutCluster(brokers)
   try {
     const registry = await startJvmRegistry()
@@ -33,8 +33,8 @@ export async function admitKafkaPatient({ dataDir, random }: Bed, brokers: 1 | 3
       const env = await openDesk(places)
       const observer = new Observer()
       const leave = await observer.watch((await openDesk(places)).log)
-      const services = SERVED.map((name, i) => new KeptService(`${name} (${i})`, [...flags, 'serve', name]))
-      const body: Body = { random, services, cluster, registry, flags, faults: [] }
+      const services = SERVED.map((name, i) => new KeptService(`${name} (${i})`, [...flags, 'serve', name], secrets))
+      const body: Body = { random, services, cluster, registry, flags, secrets, faults: [] }
       return new KafkaPatient(places, body, { env, writer: new Writer(env), observer, leave })
     } catch (error) {
       await registry.stop()
@@ -103,7 +103,7 @@ export class KafkaPatient implements Patient {
     return this.#body.services.map(({ name, stderr }) => `== ${name}\n${stderr}`).join('\n')
   }
 
-  evidence(): Omit<Evidence, 'rows'> {
+  evidence(): Pick<Evidence, 'marks' | 'observed'> {
     const { observer, writer } = this.#visitors
     return { marks: [], observed: [...observer.taken, ...writer.acknowledged] }
   }

@@ -12,15 +12,17 @@ export class KeptService {
   readonly name: string
   readonly faults: Fault[] = []
   readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
   #life: Life
   /** Whether the end of the life at hand is our doing. */
   #isOurs = false
   #isStopped = false
 
   /** Starts it. @param name for people */
-  constructor(name: string, args: readonly string[]) {
+  constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>>) {
     this.name = name
     this.#args = args
+    this.#env = env
     this.#life = this.#begin()
   }
 
@@ -67,7 +69,7 @@ export class KeptService {
   }
 
   #begin(): Life {
-    const life = new Life(this.#args)
+    const life = new Life(this.#args, this.#env)
     void life.ended.then((end) => this.#onEnd(end))
     return life
   }

@@ -22,12 +22,13 @@ export class Life {
   #stdout = ''
   #stderr = ''
 
-  constructor(args: readonly string[]) {
+  /** @param env secrets, beside what is inherited */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !name.startsWith('OBS_') && name !== 'NODE_OPTIONS',
     )
     this.#child = spawn(process.execPath, [BIN, ...args], {
-      env: Object.fromEntries(inherited),
+      env: { ...Object.fromEntries(inherited), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.ended = this.#end()

@@ -16,7 +16,7 @@ export interface Patient {
   /** What its processes have said last, for people. */
   said(): string
   /** What is known from outside about its log. */
-  evidence(): Omit<Evidence, 'rows'>
+  evidence(): Pick<Evidence, 'marks' | 'observed'>
   /** Opens its log, to look at it. */
   open(): Promise<Environment>
   /** Copies its log, which nobody writes any more. @returns path of a SQLite file in a folder of its own */
@@ -31,4 +31,6 @@ export interface Patient {
 export interface Bed {
   readonly dataDir: string
   readonly random: Random
+  /** Secrets of every process of it. */
+  readonly env: Readonly<Record<string, string>>
 }

@@ -8,11 +8,13 @@ import { topics } from '#lib/topics.ts'
 import { exporterDependencies } from '#services/exporter/service.ts'
 import { Random } from '../random.ts'
 import { type Checked, checkLog } from './check.ts'
+import { checkDeliveries, newestTransitionAt, type Told } from './check-deliveries.ts'
 import { CSV_PATH, CSV_SOURCE, createDesk } from './desk.ts'
 import type { Evidence } from './evidence.ts'
 import type { Fault } from './fault.ts'
 import { Life } from './life.ts'
 import type { Bed, Patient } from './patient.ts'
+import { type Arrival, Receivers } from './receivers.ts'
 import { recordsIn } from './records-in.ts'
 import { TradingSystem } from './trading-system.ts'
 
@@ -46,7 +48,7 @@ export interface FaultsReport {
   readonly patient: Patient
 }
 
-const CATCH_UP_WITHIN_MS = 90 * SECOND_MS
+const CATCH_UP_WITHIN_MS = 150 * SECOND_MS
 
 /**
  * Runs obstream, hurts it again and again, at last lets it heal, catch up and stop, and checks everything. The files are
@@ -57,22 +59,27 @@ const CATCH_UP_WITHIN_MS = 90 * SECOND_MS
 export async function runFaults(run: FaultsRun): Promise<FaultsReport> {
   const startedAt = performance.now()
   const router = await startRouter({ port: 0 })
-  const dataDir = createDesk(router.url, run.partitions)
+  const receivers = await Receivers.open(new Random(run.seed + 2))
+  const { pagerDutyUrl, env } = receivers
+  const dataDir = createDesk({ routerUrl: router.url, pagerDutyUrl, partitions: run.partitions })
   const trading = new TradingSystem(join(dataDir, CSV_PATH), new Random(run.seed + 1))
   const hurts = new Map<string, number>()
   const faults: Fault[] = []
   let patient: Patient | undefined
   try {
-    patient = await run.admit({ dataDir, random: new Random(run.seed) })
+    patient = await run.admit({ dataDir, random: new Random(run.seed), env })
     for (let hurt = 1; hurt <= run.hurts; hurt++) {
       const what = await patient.hurt()
       hurts.set(what, (hurts.get(what) ?? 0) + 1)
       run.onHurt?.(hurt, what)
     }
     await patient.heal()
+    receivers.recover()
     trading.stop()
-    faults.push(...(await catchUp(patient, trading)))
-    const evidence = { ...patient.evidence(), rows: trading.rows }
+    const { arrivals } = receivers
+    const { untilAt, ...stopped } = await catchUp(patient, trading, arrivals)
+    faults.push(...stopped.faults)
+    const evidence = { ...patient.evidence(), rows: trading.rows, told: { arrivals: [...arrivals], untilAt } }
     const logPath = await patient.copyLog()
     const checked = await checkCopy(patient, logPath, evidence)
     return {
@@ -82,7 +89,7 @@ export async function runFaults(run: FaultsRun): Promise<FaultsReport> {
       rows: trading.rows.length,
       observed: evidence.observed.length,
       checked,
-      faults: [...faults, ...checked.faults, ...(await checkReplay(patient))],
+      faults: [...faults, ...checked.faults, ...(await checkReplay(patient, env)), ...saidAgain(evidence, arrivals)],
       dataDir,
       logPath,
       evidence,
@@ -94,6 +101,7 @@ export async function runFaults(run: FaultsRun): Promise<FaultsReport> {
   } finally {
     trading.stop()
     await router.stop()
+    await receivers.close()
   }
 }
 
@@ -112,20 +120,30 @@ export function deleteFiles({ dataDir, logPath }: FaultsReport): void {
   for (const folder of [dataDir, dirname(logPath)]) rmSync(folder, { recursive: true })
 }
 
-/** Lets it run until every row is in the log, and a job has ended well whose cut lies behind that; then stops it. */
-async function catchUp(patient: Patient, trading: TradingSystem): Promise<readonly Fault[]> {
+/**
+ * Lets it run until every row is in the log, a job has ended well whose cut lies behind that, and everybody has been told
+ * what was decided until then; then stops it.
+ */
+async function catchUp(
+  patient: Patient,
+  trading: TradingSystem,
+  arrivals: readonly Arrival[],
+): Promise<{ readonly faults: readonly Fault[]; readonly untilAt: Instant }> {
   const env = await patient.open()
   const isOver = AbortSignal.timeout(CATCH_UP_WITHIN_MS)
+  let untilAt: Instant
   try {
     const readAt = await eventually(() => rowsReadAt(env, trading.rows.at(-1)!.at), isOver)
     await eventually(() => jobEndedAfter(env, readAt), isOver)
+    untilAt = await newestTransitionAt(env)
+    await eventually(() => allTold(env, { arrivals, untilAt }), isOver)
   } catch (error) {
     await patient.stop()
     throw new Error(`obstream did not catch up; it said:\n${patient.said()}`, { cause: error })
   } finally {
     await env.close()
   }
-  return await patient.stop()
+  return { faults: await patient.stop(), untilAt }
 }
 
 async function eventually<Value>(look: () => Promise<Value | undefined>, isOver: AbortSignal): Promise<Value> {
@@ -157,9 +175,20 @@ async function jobEndedAfter(env: Environment, readAt: Instant): Promise<true | 
   return undefined
 }
 
+async function allTold(env: Environment, told: Told): Promise<true | undefined> {
+  return (await checkDeliveries(env, told)).some(({ kind }) => kind === 'message_lost') ? undefined : true
+}
+
+/** What receivers got since all of it was stopped. */
+function saidAgain({ told }: Evidence, arrivals: readonly Arrival[]): readonly Fault[] {
+  return arrivals
+    .slice(told!.arrivals.length)
+    .map(({ channel }) => ({ kind: 'message_changed', about: `a replay has told ${channel} something` }))
+}
+
 /** Whether `obstream replay --check` finds everything equal, in the log itself. */
-async function checkReplay({ flags }: Patient): Promise<readonly Fault[]> {
-  const { code, stdout, stderr } = await new Life([...flags, 'replay', '--check']).ended
+async function checkReplay({ flags }: Patient, env: Bed['env']): Promise<readonly Fault[]> {
+  const { code, stdout, stderr } = await new Life([...flags, 'replay', '--check'], env).ended
   if (code !== 0) return [{ kind: 'replay_different', about: `replay --check ended with ${code}: ${stdout}${stderr}` }]
   const { artefacts } = JSON.parse(stdout) as {
     readonly artefacts: readonly { readonly artefact: string; readonly verdict: string }[]

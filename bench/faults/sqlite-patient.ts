@@ -27,17 +27,19 @@ export class SqlitePatient implements Patient {
   readonly #dataDir: string
   readonly #path: string
   readonly #random: Random
+  readonly #env: Bed['env']
   readonly #longestLifeMs: number
   readonly #observer = new Observer()
   readonly #marks: Mark[] = []
   #last: Life | null = null
 
   /** @param longestLifeMs the longest that a life lasts once it runs */
-  constructor({ dataDir, random }: Bed, longestLifeMs: number) {
+  constructor({ dataDir, random, env }: Bed, longestLifeMs: number) {
     this.flags = ['--data-dir', dataDir]
     this.#dataDir = dataDir
     this.#path = join(dataDir, LOG_PATH)
     this.#random = random
+    this.#env = env
     this.#longestLifeMs = longestLifeMs
   }
 
@@ -48,7 +50,7 @@ export class SqlitePatient implements Patient {
   }
 
   async heal(): Promise<void> {
-    const life = new Life([...this.flags, 'up'])
+    const life = new Life([...this.flags, 'up'], this.#env)
     this.#last = life
     await Promise.race([life.runs, life.ended])
   }
@@ -62,7 +64,7 @@ export class SqlitePatient implements Patient {
     return this.#last?.stderr ?? ''
   }
 
-  evidence(): Omit<Evidence, 'rows'> {
+  evidence(): Pick<Evidence, 'marks' | 'observed'> {
     return { marks: this.#marks, observed: this.#observer.taken }
   }
 
@@ -89,7 +91,7 @@ export class SqlitePatient implements Patient {
     const startMs = random.between(0, START_MS)
     const lifeMs = random.chance(SOON_SHARE) ? random.between(2, SOON_MS) : random.between(SOON_MS, this.#longestLifeMs)
     const isObserved = random.chance(OBSERVED_SHARE)
-    const life = new Life([...this.flags, 'up'])
+    const life = new Life([...this.flags, 'up'], this.#env)
     const runs = await Promise.race([
       life.runs.then(() => true),
       ...(diesStarting ? [wait(startMs, false)] : []),

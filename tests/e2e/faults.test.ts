@@ -30,11 +30,12 @@ test(`${KILLS} SIGKILLs lose nothing, double nothing and change nothing`, () => 
   expect([...report.hurts.values()].reduce((sum, times) => sum + times, 0)).toBe(KILLS)
 })
 
-test('there was something to lose: samples, windows, alerts, jobs, and a reader that watched', () => {
-  const { counts, refoldedEqual } = report.checked
+test('there was something to lose: samples, windows, alerts, jobs, messages, and a reader that watched', () => {
+  const { counts, messages, refoldedEqual } = report.checked
   expect(counts[topics.sample.name]).toBeGreaterThan(KILLS)
   for (const topic of [topics.window, topics.alert, topics.job]) expect(counts[topic.name]).toBeGreaterThan(0)
   expect(refoldedEqual).toBeGreaterThan(0)
+  expect(messages).toBeGreaterThan(0)
   expect(report.observed).toBeGreaterThan(0)
   expect(report.rows).toBeGreaterThan(KILLS)
 })

@@ -12,12 +12,14 @@ import { type TopicDefinition, topics } from '#lib/topics.ts'
 import { CSV_SOURCE } from '../../bench/faults/desk.ts'
 import type { Evidence } from '../../bench/faults/evidence.ts'
 import type { Fault } from '../../bench/faults/fault.ts'
+import { triggers } from '../../bench/faults/incidents.ts'
+import type { Arrival } from '../../bench/faults/receivers.ts'
 import { checkCopy, type FaultsReport } from '../../bench/faults/run-faults.ts'
 import { changeValue, copyOf, dropRecord, loseCommits, reorderBatches } from './planted-faults.ts'
 
 /** Puts the checker to the test, on copies of the log that a run has left. */
 export function theCheckerFindsWhatIsPlanted(reportOf: () => FaultsReport): void {
-  const nothing: Evidence = { marks: [], observed: [], rows: [] }
+  const nothing: Evidence = { marks: [], observed: [], rows: [], told: null }
   const copies: string[] = []
 
   afterAll(() => {
@@ -89,12 +91,57 @@ export function theCheckerFindsWhatIsPlanted(reportOf: () => FaultsReport): void
       expect(await faultsIn(logPath, { marks, observed })).toContain('record_lost')
     })
 
+    test('a message that a receiver has never taken', async () => {
+      const [lost] = takenArrivals()
+      expect(await faultsAfter((all) => all.filter(({ body }) => body !== lost!.body))).toContain('message_lost')
+    })
+
+    test('a message that arrived and that nobody has decided', async () => {
+      const body = JSON.stringify({ ...JSON.parse(takenArrivals()[0]!.body), more: 1 })
+      expect(await faultsAfter((all) => [...all, { ...all[0]!, body }])).toEqual(['message_changed'])
+    })
+
+    test('a body under the id of another one', async () => {
+      const changed = await faultsAfter((all) =>
+        all.map((arrival) => (arrival.messageId === null ? arrival : { ...arrival, messageId: 'msg_0' })),
+      )
+      expect(changed).toEqual(['message_changed'])
+    })
+
+    test('messages that arrived in another order', async () => {
+      expect(await faultsAfter((all) => all.toReversed())).toContain('message_disordered')
+    })
+
+    test('a pager that still shows what is over, or does not show what is open', async () => {
+      const ofPager = takenArrivals().filter(({ channel }) => channel === 'pd')
+      const { dedupKey, isTrigger } = triggers(ofPager.at(-1)!.body)
+      const body = JSON.stringify({ dedup_key: dedupKey, event_action: isTrigger ? 'resolve' : 'trigger', more: 1 })
+      expect(await faultsAfter((all) => [...all, { ...ofPager[0]!, body }])).toContain('incident_wrong')
+    })
+
+    test('a message that arrived, and whose decision is missing', async () => {
+      const logPath = copyOfLog()
+      dropRecord(logPath, topics.delivery, ({ key }) => key.toString().endsWith('/decision'))
+      const { told } = reportOf().evidence
+      expect(await faultsIn(logPath, { told })).toContain('message_changed')
+    })
+
     test.each([topics.window, topics.alert])('an output of $name that is missing', async (topic) => {
       const logPath = copyOfLog()
       dropRecord(logPath, topic, () => true)
       expect(await faultsIn(logPath)).toContain('fact_different')
     })
   })
+
+  const takenArrivals = (): readonly Arrival[] => reportOf().evidence.told!.arrivals.filter(({ taken }) => taken)
+
+  /** What is found when receivers had written down something else. */
+  async function faultsAfter(
+    changed: (arrivals: readonly Arrival[]) => readonly Arrival[],
+  ): Promise<readonly Fault['kind'][]> {
+    const { arrivals, untilAt } = reportOf().evidence.told!
+    return await faultsIn(copyOfLog(), { told: { arrivals: changed(arrivals), untilAt } })
+  }
 
   async function faultsIn(logPath: string, evidence: Partial<Evidence> = {}): Promise<readonly Fault['kind'][]> {
     const { faults } = await checkCopy(reportOf().patient, logPath, { ...nothing, ...evidence })

@@ -47,12 +47,17 @@ testNeeding(
   },
 )
 
-testNeeding(missing, 'there was something to lose: samples, windows, alerts, jobs, and a reader that watched', () => {
-  const { counts, refoldedEqual } = report.checked
-  for (const topic of [topics.sample, topics.window, topics.alert, topics.job])
-    expect(counts[topic.name]).toBeGreaterThan(0)
-  for (const many of [refoldedEqual, report.observed, report.rows]) expect(many).toBeGreaterThan(HURTS)
-})
+testNeeding(
+  missing,
+  'there was something to lose: samples, windows, alerts, jobs, messages, and a reader that watched',
+  () => {
+    const { counts, messages, refoldedEqual } = report.checked
+    for (const topic of [topics.sample, topics.window, topics.alert, topics.job])
+      expect(counts[topic.name]).toBeGreaterThan(0)
+    expect(messages).toBeGreaterThan(0)
+    for (const many of [refoldedEqual, report.observed, report.rows]) expect(many).toBeGreaterThan(HURTS)
+  },
+)
 
 if (missing === undefined) {
   theCheckerFindsWhatIsPlanted(() => report)
