@@ -18,6 +18,7 @@ import { tailCommand } from './tail.ts'
 import { topicsCommand } from './topics.ts'
 import { unsilenceCommand } from './unsilence.ts'
 import { upCommand } from './up.ts'
+import { verifyCommand } from './verify.ts'
 
 /**
  * Every command, in the order of the help: set-up, services, one-shots, operators, data. What a command works with is loaded when it
@@ -35,6 +36,7 @@ export function addCommands(program: Program): void {
   unsilenceCommand(program, async (...all) => (await import('./actions/unsilence.ts')).unsilence(...all))
   silencesCommand(program, async (...all) => (await import('./actions/silences.ts')).silences(...all))
   explainCommand(program, async (...all) => (await import('./actions/explain.ts')).explain(...all))
+  verifyCommand(program, async (...all) => (await import('./actions/verify-message.ts')).verifyMessageFiles(...all))
   topicsCommand(program)
   tailCommand(program)
   importCommand(program, async (...all) => (await import('./actions/import.ts')).runImport(...all))

@@ -145,6 +145,10 @@ export const errorCatalogue = {
     70,
     'The clock of this machine cannot be right: it jumped, or is behind the last tick or off the log. Ticks stopped so that no window closes by a wrong time.',
   ),
+  OBS_SIGNATURE_INVALID: kind(
+    65,
+    'A message does not carry a signature of ours that fits it, or is too old or too new: it was changed, signed with another secret, or sent again. Do not act on it.',
+  ),
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -14,12 +14,18 @@ const generated: readonly Generated[] = [
   { path: 'docs/errors.md', content: errorPage },
   { path: 'docs/config.md', content: configPage },
   { path: 'README.md', content: (readme) => between(readme, 'topics', topicTable()) },
+  { path: 'docs/notifications.md', content: (page) => between(page, 'receiver', code('examples/receiver.mjs')) },
 ]
+
+/** A file, whole, as a block of code. */
+function code(path: string): string {
+  return `\`\`\`js\n${readFileSync(new URL(path, root), 'utf8').trim()}\n\`\`\``
+}
 
 /** Puts text between `<!-- name:begin … -->` and `<!-- name:end -->`. */
 function between(text: string, name: string, content: string): string {
   const parts = new RegExp(`(<!-- ${name}:begin[^>]*-->)[\\s\\S]*?(<!-- ${name}:end -->)`)
-  if (!parts.test(text)) throw new Error(`README.md has no markers <!-- ${name}:begin --> and <!-- ${name}:end -->`)
+  if (!parts.test(text)) throw new Error(`there are no markers <!-- ${name}:begin --> and <!-- ${name}:end -->`)
   return text.replace(parts, (_, begin: string, end: string) => `${begin}\n${content.trim()}\n${end}`)
 }
 

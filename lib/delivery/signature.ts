@@ -23,7 +23,8 @@ export const WEBHOOK_HEADERS = {
 } as const
 export const OBS_SIGNATURE = 'x-obs-signature'
 
-const STANDARD_PREFIX = 'whsec_'
+/** Of secrets that `webhook-signature` is made with. */
+export const STANDARD_PREFIX = 'whsec_'
 const STANDARD_KEY_BYTES = { min: 24, max: 64 }
 const MIN_SECRET_BYTES = 24
 /** Older or younger messages may be replayed ones. */

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** What the generator needs, in a folder of its own. */
 function copyOfProject(): string {
   const folder = mkdtempSync(join(tmpdir(), 'obstream-generated-'))
-  for (const part of ['lib', 'tools', 'docs', 'schemas', 'README.md', 'package.json'])
+  for (const part of ['lib', 'tools', 'docs', 'examples', 'schemas', 'README.md', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   return folder
@@ -36,6 +36,19 @@ test('a stale file is named and fails the check; generating mends it and touches
   expect(generate(folder, '--check')).toMatchObject({ status: 1, stderr: expect.stringContaining('README.md') })
   expect(generate(folder)).toMatchObject({ status: 0 })
   expect(readFileSync(readme, 'utf8')).toBe(`${fresh}\nWritten by hand.\n`)
+})
+
+test('a page that shows an example shows what is in its file', () => {
+  const folder = copyOfProject()
+  const example = join(folder, 'examples/receiver.mjs')
+  writeFileSync(example, `${readFileSync(example, 'utf8')}// Changed, with $& in it.\n`)
+  expect(generate(folder, '--check')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('stale: docs/notifications.md;'),
+  })
+  expect(generate(folder)).toMatchObject({ status: 0 })
+  const page = readFileSync(join(folder, 'docs/notifications.md'), 'utf8')
+  expect(page).toContain(`\`\`\`js\n${readFileSync(example, 'utf8')}\`\`\`\n`)
 })
 
 test.each(CONFIG_SCHEMA_NAMES)(
