@@ -108,7 +108,7 @@ describe('the example of a receiver', () => {
       { secrets: { current: OLD } },
       { headers: { 'webhook-id': 'msg_2' } },
       { headers: { 'webhook-timestamp': '' } },
-      { headers: { 'webhook-timestamp': 'NaN' } },
+      { offMs: Number.NaN },
       { headers: { 'webhook-signature': '' } },
       { headers: { 'webhook-signature': signature!.replace('v1,', 'v2,') } },
       // Without webhook-signature, X-OBS-Signature alone could be anybody's copy.
