@@ -19,6 +19,13 @@ export interface LedgerMessage {
   readonly attempts: readonly LedgerAttempt[]
 }
 
+/** What of a ledger is read. */
+export interface LedgerPlace {
+  readonly partition: number
+  readonly sinceAt: Instant
+  isAbout?(subject: string): boolean
+}
+
 const APPEND_ATTEMPTS = 3
 /** Leaves room for keys and framing. */
 const BATCH_BYTES = MAX_BATCH_BYTES / 2
@@ -31,34 +38,42 @@ export class Ledger {
   readonly #log: EventLog
   readonly #codec: TopicCodec<DeliveryFact>
   readonly #partition: number
+  readonly #isAbout: (subject: string) => boolean
   readonly #messages = new Map<string, LedgerMessage>()
   /** Keys of the messages of each subject. */
   readonly #subjects = new Map<string, Set<string>>()
+  readonly #gone = new Map<string, Instant>()
   #next: Offset
   #reading: Promise<void> = Promise.resolve()
   /** The read that begins when the one that runs has ended. */
   #asked: Promise<void> | null = null
   readonly #stopping = new AbortController()
 
-  private constructor(log: EventLog, codec: TopicCodec<DeliveryFact>, place: { partition: number; from: Offset }) {
+  private constructor(
+    log: EventLog,
+    codec: TopicCodec<DeliveryFact>,
+    place: Required<Omit<LedgerPlace, 'sinceAt'>> & { readonly from: Offset },
+  ) {
     this.#log = log
     this.#codec = codec
     this.#partition = place.partition
     this.#next = place.from
+    this.#isAbout = place.isAbout
   }
 
   /**
    * Reads what was said since an instant.
    *
    * @param sinceAt every message that anybody still asks for was decided after it
+   * @param isAbout whether a subject is asked for; others are not remembered. Default: all
    */
   static async open(
     log: EventLog,
     codec: TopicCodec<DeliveryFact>,
-    { partition, sinceAt }: { readonly partition: number; readonly sinceAt: Instant },
+    { partition, sinceAt, isAbout = () => true }: LedgerPlace,
   ): Promise<Ledger> {
     const from = (await log.offsets(topics.delivery.name, sinceAt))[partition]!.atOrAfter
-    const ledger = new Ledger(log, codec, { partition, from })
+    const ledger = new Ledger(log, codec, { partition, from, isAbout })
     await ledger.readOn()
     return ledger
   }
@@ -76,6 +91,15 @@ export class Ledger {
   /** All messages, in the order of their decisions. */
   messages(): Iterable<LedgerMessage> {
     return this.#messages.values()
+  }
+
+  /**
+   * When a channel last answered that it is gone for good; `null`: it never has, with this configuration.
+   *
+   * @param channelConfig sha256 of the channel's configuration
+   */
+  goneAt(channel: string, channelConfig: string): Instant | null {
+    return this.#gone.get(configKey({ channel, channelConfig })) ?? null
   }
 
   /** Forgets a subject that nobody asks for any more. */
@@ -151,11 +175,15 @@ export class Ledger {
   }
 
   #take(fact: DeliveryFact): void {
+    if (!this.#isAbout(fact.subject)) return
     const key = messageKey(fact)
     const message = this.#messages.get(key)
     if (fact.type === 'decision') {
       if (!message && !fact.dryRun) this.#remember(key, { decision: fact, attempts: [] })
-    } else if (message) this.#messages.set(key, withAttempt(message, fact))
+    } else if (message) {
+      this.#messages.set(key, withAttempt(message, fact))
+      if (fact.type === 'outcome' && fact.result === 'gone') this.#gone.set(configKey(message.decision), fact.at)
+    }
   }
 
   #remember(key: string, message: LedgerMessage): void {
@@ -164,6 +192,10 @@ export class Ledger {
     const keys = this.#subjects.get(subject) ?? new Set()
     this.#subjects.set(subject, keys.add(key))
   }
+}
+
+function configKey({ channel, channelConfig }: Pick<DeliveryDecision, 'channel' | 'channelConfig'>): string {
+  return `${channel}/${channelConfig}`
 }
 
 /** The first intent and the first outcome of an attempt count. */

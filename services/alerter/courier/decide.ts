@@ -1,6 +1,6 @@
 import type { Said, Silence } from '#lib/commands/standing.ts'
 import type { Alert, AlertKind } from '#lib/facts.ts'
-import { formatInstant } from '#lib/time.ts'
+import { formatInstant, type Instant } from '#lib/time.ts'
 
 /** Whether a transition is told on a channel, and why. */
 export interface Verdict {
@@ -21,6 +21,8 @@ export interface Verdict {
  * - `no_route`: the configuration names no channel for it.
  * - `unacknowledged`: sent, since nobody acknowledged a critical alert in time.
  * - `fallback`: sent, since another channel failed.
+ * - `channel_gone`: held back; the channel has said that it is no more.
+ * - `house`: sent; it concerns no single alert.
  */
 export type VerdictCode =
   | 'routed'
@@ -33,6 +35,8 @@ export type VerdictCode =
   | 'no_route'
   | 'unacknowledged'
   | 'fallback'
+  | 'channel_gone'
+  | 'house'
 
 /** All that a decision may rest on. */
 export interface Question {
@@ -123,10 +127,38 @@ export function decideUnacknowledged(
   )
 }
 
+/**
+ * Verdicts as they become when some channels are gone: nothing is sent there, and the fallback is told in their place.
+ *
+ * @param goneSince when a channel said that it is gone; `null`: it is there
+ */
+export function avoidingGone(
+  verdicts: readonly Verdict[],
+  goneSince: (channel: string) => Instant | null,
+  fallback: string | null,
+): readonly Verdict[] {
+  const judged = verdicts.map((verdict) => {
+    const at = verdict.send ? goneSince(verdict.channel) : null
+    return at === null ? verdict : held(verdict.channel, 'channel_gone', `${goneWords(at)}; ${verdict.reason}`)
+  })
+  const gone = judged.find(({ code }) => code === 'channel_gone')
+  const isTold = judged.some(({ channel }) => channel === fallback)
+  if (!gone || fallback === null || isTold || goneSince(fallback) !== null) return judged
+  return [...judged, { ...fallbackVerdict(fallback), reason: `${gone.channel} is gone` }]
+}
+
+function goneWords(at: Instant): string {
+  return `it is gone since ${formatInstant(at)}, until its configuration changes or a test of it succeeds`
+}
+
 /** What the fallback channel is told in another one's place. */
 export function decideFallback(channel: string, failed: string, attempts: number): Verdict {
   const reason = `${failed} failed ${attempts === 1 ? 'once' : `${attempts} times`}`
-  return { channel, send: true, code: 'fallback', reason, commands: [], note: 'fallback' }
+  return { ...fallbackVerdict(channel), reason }
+}
+
+function fallbackVerdict(channel: string): Omit<Verdict, 'reason'> {
+  return { channel, send: true, code: 'fallback', commands: [], note: 'fallback' }
 }
 
 function routeWords({ alert }: Question, wasTold: boolean): string {

@@ -5,9 +5,9 @@ import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
 import type { Plan } from '#lib/plan.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { PlanStore } from '#lib/runtime/plan-store.ts'
-import { formatDuration } from '#lib/time.ts'
+import { formatDuration, type Instant } from '#lib/time.ts'
 import type { Notice } from '../messages/compose.ts'
-import { decide, decideFallback, decideUnacknowledged, type Verdict } from './decide.ts'
+import { avoidingGone, decide, decideFallback, decideUnacknowledged, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
 import type { Episode, EpisodeBook, Transition } from './episode-book.ts'
 import { contextOf, noticeOf } from './notices.ts'
@@ -90,17 +90,27 @@ export class Deciding {
     return this.#ledger.message({ subject, channel: fallback })
   }
 
-  async #claim(subject: string, transition: Transition, verdicts: readonly Verdict[]): Promise<void> {
+  async #claim(subject: string, transition: Transition, judged: readonly Verdict[]): Promise<void> {
     const { clock, commands } = this.#deps
     const config = this.#deps.config()
+    const standing = await commands.standing()
+    const verdicts = avoidingGone(judged, (channel) => this.#goneSince(channel, standing), config.delivery.fallback)
     const { env, channels, locale } = config
     const plan = await this.#planOf(transition)
-    const acknowledgement = (await commands.standing()).acknowledgementOf(transition.alert.alertId)
+    const acknowledgement = standing.acknowledgementOf(transition.alert.alertId)
     const notice = (verdict: Verdict): Notice =>
       noticeOf(transition, verdict, { plan, locale, acknowledgement, verdicts })
     const decidedAt = clock.now()
     const context = contextOf(config, plan)
     await this.#ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice }, verdicts))
+  }
+
+  /** A later test of a channel that was accepted takes back what it said. */
+  #goneSince(channel: string, standing: Standing): Instant | null {
+    const configSha256 = this.#deps.config().channels.find(({ name }) => name === channel)?.configSha256 ?? ''
+    const at = this.#ledger.goneAt(channel, configSha256)
+    const test = standing.acceptedTestOf(channel, configSha256)
+    return at === null || (test !== null && test.at > at) ? null : at
   }
 
   async #planOf({ alert }: Transition): Promise<Plan> {

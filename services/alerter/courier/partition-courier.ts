@@ -1,26 +1,28 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
-import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
+import type { DeliveryFact } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
-import { DAY_MS, SECOND_MS } from '#lib/time.ts'
+import { SECOND_MS } from '#lib/time.ts'
 import { Deciding, type DecidingDependencies } from './deciding.ts'
 import { type EpisodeBook, oldestAt } from './episode-book.ts'
-import { laneOf } from './subjects.ts'
+import type { House } from './house.ts'
+import { logOutcome } from './outcome-line.ts'
+import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
+import { isOfHouse, laneOf } from './subjects.ts'
 
 export interface CourierDependencies extends DecidingDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
   readonly ids: Ids
   readonly logger: RunLogger
   readonly codec: TopicCodec<DeliveryFact>
+  readonly house: House
 }
 
-/** What is not told within this time is never told. */
-const LONGEST_DELIVERY_MS = 3 * DAY_MS
 const RETRY_MS = SECOND_MS
 /** How late a missing acknowledgement may be noticed. */
 const LOOK_EVERY_MS = 5 * SECOND_MS
@@ -49,12 +51,9 @@ export class PartitionCourier {
     this.#dispatcher = new Dispatcher({
       ...deps,
       courier: deps.ids.next(),
-      schedule: () => {
-        const { maxRetries, retryWaitMs } = deps.config().delivery
-        return { maxRetries, waitMs: retryWaitMs, slowForMs: LONGEST_DELIVERY_MS }
-      },
+      schedule: () => retrySchedule(deps.config()),
       told: async (message, outcome) => {
-        this.#log(message, outcome)
+        logOutcome(deps.logger, message.decision, outcome)
         await this.#takeOver(message)
       },
       over: (message) => this.#takeOver(message),
@@ -120,7 +119,8 @@ export class PartitionCourier {
     if (this.#deciding) return this.#deciding
     const { log, codec, clock } = this.#deps
     const sinceAt = Math.min(oldestAt(this.#book) ?? Number.POSITIVE_INFINITY, clock.now() - LONGEST_DELIVERY_MS)
-    const ledger = await Ledger.open(log, codec, { partition: this.#partition, sinceAt })
+    const isAbout = (subject: string): boolean => !isOfHouse(subject)
+    const ledger = await Ledger.open(log, codec, { partition: this.#partition, sinceAt, isAbout })
     this.#deciding = { ledger, by: new Deciding(this.#deps, { book: this.#book, ledger }, this.#stopping.signal) }
     this.#sendAll(ledger, ledger.messages())
     return this.#deciding
@@ -134,19 +134,12 @@ export class PartitionCourier {
     }
   }
 
-  /** Another channel takes the place of one that failed. */
+  /** Another channel takes the place of one that failed; of one that will not come back its owner is told. */
   async #takeOver(message: LedgerMessage): Promise<void> {
     const { ledger, by } = this.#deciding!
+    const outcome = message.attempts.at(-1)?.outcome
+    if (outcome) await this.#deps.house.channelFailed(message.decision.channel, outcome)
     const instead = await by.aboutFailure(message)
     if (instead) this.#sendAll(ledger, [instead])
-  }
-
-  #log({ decision }: LedgerMessage, outcome: DeliveryOutcome): void {
-    const { subject, channel } = decision
-    const { result, status, attempt, detail } = outcome
-    const { logger } = this.#deps
-    const fields = { subject, channel, result, attempts: attempt, response_code: status }
-    if (result === 'accepted') logger.info(fields, `${channel} has ${subject}`)
-    else logger.warn(fields, `${channel} has not taken ${subject}: ${result}${detail === null ? '' : `, ${detail}`}`)
   }
 }

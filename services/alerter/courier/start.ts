@@ -8,6 +8,8 @@ import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { type RunningService, type RunOptions, runService } from '#lib/runtime/run.ts'
 import { topics } from '#lib/topics.ts'
 import { Couriers } from './couriers.ts'
+import { House } from './house.ts'
+import { SamplerWatch } from './sampler-watch.ts'
 import { courier } from './service.ts'
 
 /** A courier that runs, and for a command that ends by itself: when it has told everything. */
@@ -21,7 +23,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
   const { log, clock, logger, plans, ids } = env
   const commands = new CommandTopic(log, codecOf(env, topics.command))
   const outlets = new Outlets(env.config)
-  const couriers = new Couriers({
+  const telling = {
     log,
     clock,
     logger,
@@ -31,20 +33,26 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
     codec: codecOf(env, topics.delivery),
     pacers: new Pacers(clock),
     config: () => outlets.config,
-    sender: (channel) => outlets.sender(channel),
-  })
+    sender: (channel: string) => outlets.sender(channel),
+  }
+  const house = new House(telling)
+  const watch = new SamplerWatch({ ...telling, samples: codecOf(env, topics.sample), house })
+  const couriers = new Couriers({ ...telling, house })
   const memory = await runService(courier, env, couriers.observer, options)
+  const watching = options?.once ? memory.ended : watch.run()
   return {
     name: courier.name,
     get waitsFor() {
       return memory.waitsFor
     },
-    ended: Promise.race([memory.ended, couriers.ended]),
+    ended: Promise.race([memory.ended, couriers.ended, house.failed, watching]),
     settled: () => couriers.settled(),
     reload: (config) => outlets.reload(config),
     async stop() {
       commands.stop()
+      watch.stop()
       await couriers.stop()
+      await house.stop()
       await memory.stop()
       await outlets.close()
     },

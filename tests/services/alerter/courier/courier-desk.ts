@@ -95,6 +95,16 @@ export class CourierDesk {
     return id
   }
 
+  /** A tick of the sampler, now. */
+  async tick(): Promise<void> {
+    const value = codecOf(await this.#environment(), topics.sample).encode({
+      type: 'tick',
+      at: this.clock.now(),
+      plan: 'p',
+    })
+    await this.log.append(topics.sample.name, 0, [{ key: Buffer.alloc(0), value }])
+  }
+
   async start(): Promise<RunningCourier> {
     const courier = await startCourier(await this.#environment())
     courier.ended.catch(() => {})
@@ -124,6 +134,14 @@ export class CourierDesk {
   async ledger(): Promise<readonly LedgerMessage[]> {
     const codec = codecOf(await this.#environment(), topics.delivery)
     return [...(await Ledger.open(this.log, codec, { partition: 0, sinceAt: 0 })).messages()]
+  }
+
+  /** The texts that a channel got. */
+  textsAt(kind: 'slack' | 'webhook'): readonly string[] {
+    return this.receivers[kind].received.map(({ body }) => {
+      const { text, data } = JSON.parse(body.toString())
+      return text ?? data.message ?? data.alerts[0].message
+    })
   }
 
   /** `opened ops routed: accepted`, message by message: what was told, on which channel, why, and what came of each attempt. */
