@@ -1,9 +1,6 @@
 import { CommandTopic } from '#lib/commands/command-topic.ts'
-import type { Config } from '#lib/config.ts'
-import type { Sender } from '#lib/delivery/dispatcher.ts'
-import { type HttpPoster, openHttpPoster } from '#lib/delivery/http-post.ts'
+import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
-import { openSender } from '#lib/delivery/senders.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { type RunningService, type RunOptions, runService } from '#lib/runtime/run.ts'
 import { topics } from '#lib/topics.ts'
@@ -57,52 +54,4 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
       await outlets.close()
     },
   }
-}
-
-/** The ways to the receivers that the configuration names. */
-class Outlets {
-  #config: Config
-  #poster: HttpPoster
-  #senders: ReadonlyMap<string, Sender>
-
-  constructor(config: Config) {
-    this.#config = config
-    this.#poster = posterOf(config)
-    this.#senders = sendersOf(config, this.#poster)
-  }
-
-  get config(): Config {
-    return this.#config
-  }
-
-  sender(channel: string): Sender | undefined {
-    return this.#senders.get(channel)
-  }
-
-  /** Requests that run end on the old connections. */
-  async reload(config: Config): Promise<void> {
-    const before = this.#poster
-    this.#config = config
-    this.#poster = posterOf(config)
-    this.#senders = sendersOf(config, this.#poster)
-    await before.close()
-  }
-
-  close(): Promise<void> {
-    return this.#poster.close()
-  }
-}
-
-function posterOf({ delivery: { allowHosts, proxy } }: Config): HttpPoster {
-  const env = { HTTPS_PROXY: proxy.https ?? '', HTTP_PROXY: proxy.http ?? '', NO_PROXY: proxy.none ?? '' }
-  return openHttpPoster({ allowHosts, env })
-}
-
-function sendersOf({ channels }: Config, poster: HttpPoster): ReadonlyMap<string, Sender> {
-  return new Map(
-    channels.flatMap((channel) => {
-      const sender = openSender(channel, poster)
-      return sender ? [[channel.name, sender]] : []
-    }),
-  )
 }
