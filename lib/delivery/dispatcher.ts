@@ -8,10 +8,13 @@ import { nextStep } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
 
+/** What of a decision goes out. */
+export type Sendable = Pick<DeliveryDecision, 'messageId' | 'body'>
+
 /** The way to one receiver. */
 export interface Sender {
-  /** Sends the body once. Never throws for what the receiver does. */
-  post(decision: DeliveryDecision, at: Instant): Promise<Classified>
+  /** Sends the body once. Never throws for what the receiver does; what is told of its answer holds no secret. */
+  post(message: Sendable, at: Instant): Promise<Classified>
   /** Before a request that failed is tried again, whatever the schedule says. */
   readonly leastRetryMs: Milliseconds
   /** Between two requests. */
@@ -41,7 +44,7 @@ export interface Errand {
 }
 
 /** From an intent to its outcome: the time-out of a request, and as much for the log. */
-const ATTEMPT_TAKES_MS = 30 * SECOND_MS
+export const ATTEMPT_TAKES_MS = 30 * SECOND_MS
 const RETRY_LOG_MS = SECOND_MS
 /** A wall clock that is set while we sleep is noticed after this time. */
 const LONGEST_SLEEP_MS = 30 * SECOND_MS

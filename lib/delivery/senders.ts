@@ -2,14 +2,13 @@ import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import type { ChannelConfig } from '#lib/config.ts'
 import { type Instant, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { classify } from './classify.ts'
-import type { Sender } from './dispatcher.ts'
-import type { DeliveryDecision } from './facts.ts'
-import type { HttpPoster, PostRequest } from './http-post.ts'
+import type { Sendable, Sender } from './dispatcher.ts'
+import type { HttpPoster, PostAnswer, PostRequest } from './http-post.ts'
 import { signMessage } from './signature.ts'
 
-/** What a decision becomes on the wire of each kind of channel, and how a kind is to be treated. */
+/** What a message becomes on the wire of each kind of channel, and how a kind is to be treated. */
 interface Kind {
-  request(channel: ReadyChannel, decision: DeliveryDecision, at: Instant): PostRequest
+  request(channel: ReadyChannel, message: Sendable, at: Instant): PostRequest
   readonly isAccepted?: (status: number, body: string) => boolean
   readonly leastRetryMs: number
   readonly intervalMs: number
@@ -62,6 +61,25 @@ export function openSender(channel: ChannelConfig, poster: HttpPoster): Sender |
   return {
     leastRetryMs,
     intervalMs,
-    post: async (decision, at) => classify(await poster.post(request(ready, decision, at)), isAccepted),
+    post: async (message, at) =>
+      classify(withoutSecrets(await poster.post(request(ready, message, at)), ready), isAccepted),
   }
+}
+
+const HIDDEN = '[hidden]'
+/** A shorter path is no secret, and would be found everywhere. */
+const SHORTEST_SECRET_PATH = 8
+
+/**
+ * An answer that may be recorded: receivers repeat what they have not understood, the path of a URL or a key. PagerDuty's URL
+ * is known to everybody.
+ */
+function withoutSecrets(answer: PostAnswer, { kind, url, secret, previousSecret }: ReadyChannel): PostAnswer {
+  if (answer.kind !== 'answered') return answer
+  const { pathname = '', search = '' } = URL.parse(url) ?? {}
+  const paths = [pathname + search, pathname].filter((path) => path.length >= SHORTEST_SECRET_PATH)
+  const secrets = [...(kind === 'pagerduty' ? [] : [url, ...paths]), secret, previousSecret].filter(
+    (one) => one !== null,
+  )
+  return { ...answer, body: secrets.reduce((body, one) => body.replaceAll(one, HIDDEN), answer.body) }
 }
