@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Clock } from '#lib/runtime/clock.ts'
 import { formatFault } from '#lib/runtime/config-faults.ts'
-import type { ConfigOverrides, LoadedConfig } from '#lib/runtime/load-config.ts'
+import type { ConfigOverrides, LoadedConfig, Sends } from '#lib/runtime/load-config.ts'
 import { loadConfig } from '#lib/runtime/load-config.ts'
 import type { Logger } from '#lib/runtime/logger.ts'
 import { createLogger } from '#lib/runtime/logger.ts'
@@ -58,8 +58,10 @@ export interface Session {
 export interface ConfigRequest {
   readonly alertConfigPath?: string
   readonly overrides?: ConfigOverrides
-  /** Whether notifications will be sent; default `false`. */
-  readonly sends?: boolean
+  /** Whether notifications will be sent, and where; default `false`. */
+  readonly sends?: Sends
+  /** Whether warnings are told: default `true`; `false` when the same files were loaded before. */
+  readonly warns?: boolean
 }
 
 export function openSession(context: CliContext, flags: GlobalFlags): Session {
@@ -72,7 +74,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
     context,
     dataDir,
     terminal,
-    loadConfig({ alertConfigPath, overrides, sends = false } = {}) {
+    loadConfig({ alertConfigPath, overrides, sends = false, warns = true } = {}) {
       const loaded = loadConfig({
         dataDir,
         env,
@@ -82,7 +84,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
         sends,
       })
       secrets = [...new Set([...secrets, ...loaded.secrets])]
-      for (const warning of loaded.warnings) terminal.warn(formatFault(warning))
+      for (const warning of warns ? loaded.warnings : []) terminal.warn(formatFault(warning))
       return loaded
     },
     logger: (service, more = []) => {

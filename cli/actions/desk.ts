@@ -14,6 +14,8 @@ export interface DeskRequest {
   readonly alertConfig: string
   /** Ends a start that waits. */
   readonly interrupted?: AbortSignal
+  /** Channels that will be sent to; default: none. */
+  readonly sends?: readonly string[]
 }
 
 /**
@@ -29,7 +31,8 @@ export async function openDesk(session: Session, service: string, request: DeskR
 
 /** The same for a command that only looks. @throws OBS_INPUT_MISSING when there is no log yet */
 export async function openExistingDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
-  const loaded = session.loadConfig({ alertConfigPath: request.alertConfig })
+  const { alertConfig, sends = [] } = request
+  const loaded = session.loadConfig({ alertConfigPath: alertConfig, sends })
   refuseMissingLog(loaded.config.log, loaded.config.dataDir)
   return openLoaded(session, loaded, { service, ...request })
 }

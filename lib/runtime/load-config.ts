@@ -3,6 +3,7 @@ import type { Config, ConfigFault } from '#lib/config.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { ConfigOverrides } from './config/build.ts'
 import { buildConfig } from './config/build.ts'
+import type { Sends } from './config/channels.ts'
 import type { Checked } from './config/checks.ts'
 import { findFaults, findWarnings } from './config/checks.ts'
 import { fitToSchema } from './config/fit.ts'
@@ -16,6 +17,7 @@ import type { EnvironmentVariables } from './secrets.ts'
 import { readSecret } from './secrets.ts'
 
 export type { ConfigOverrides } from './config/build.ts'
+export type { Sends } from './config/channels.ts'
 
 export const DEFAULT_CONFIG_PATH = 'obstream.yaml'
 export const DEFAULT_ALERT_CONFIG_PATH = 'configs/observability/latency_alert.yaml'
@@ -28,8 +30,11 @@ export interface LoadConfigOptions {
   readonly alertConfigPath?: string
   readonly env: EnvironmentVariables
   readonly overrides?: ConfigOverrides
-  /** Whether notifications will be sent: then the channels in use must have their secrets. Default `false`. */
-  readonly sends?: boolean
+  /**
+   * Whether notifications will be sent: then the channels in use must have their secrets. A list names the channels that
+   * alone will be sent to, in use or not. Default `false`.
+   */
+  readonly sends?: Sends
 }
 
 export interface LoadedConfig {

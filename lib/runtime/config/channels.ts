@@ -44,16 +44,28 @@ export function buildDelivery({ delivery }: RawAlertConfig, env: EnvironmentVari
   }
 }
 
-/** Channels that something may be sent to, those of routes and the one that takes over, must have what they need. */
+/** Whether something will be sent to the channels in use; a list: to these only. */
+export type Sends = boolean | readonly string[]
+
+/**
+ * Channels that something will be sent to must have what they need. In use are those of routes and the one that takes over.
+ */
 export function checkChannels(
   {
     main,
     alert,
     env,
-  }: { readonly main: RawConfig; readonly alert: RawAlertConfig; readonly env: EnvironmentVariables },
+    sends,
+  }: {
+    readonly main: RawConfig
+    readonly alert: RawAlertConfig
+    readonly env: EnvironmentVariables
+    readonly sends: Sends
+  },
   report: Report,
 ): void {
-  const used = new Set([...Object.values(main.routes).flat(), alert.delivery.fallback])
+  if (sends === false) return
+  const used = new Set(sends === true ? [...Object.values(main.routes).flat(), alert.delivery.fallback] : sends)
   for (const [name, channel] of Object.entries(main.channels))
     if (used.has(name))
       for (const key of ['url_env', 'secret_env', 'key_env'] as const) {

@@ -6,7 +6,7 @@ import { topics } from '#lib/topics.ts'
 import { shownValue } from '../config-faults.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret, secretProblem } from '../secrets.ts'
-import { checkChannels } from './channels.ts'
+import { checkChannels, type Sends } from './channels.ts'
 import { formatKey } from './fit.ts'
 import { parseBind } from './formats.ts'
 import { checkKafka, isKafka } from './kafka.ts'
@@ -24,8 +24,8 @@ export interface Checked {
   /** With the places of log and registry as flags say them. */
   readonly main: RawConfig
   readonly alert: RawAlertConfig
-  /** Whether notifications will be sent: then the channels in use must have their secrets. */
-  readonly sends: boolean
+  /** Whether notifications will be sent: then the channels in use, or those of the list, must have their secrets. */
+  readonly sends: Sends
 }
 
 /** Between the end of a file's life and that of its records: time to notice, and to replay. */
@@ -41,7 +41,7 @@ export function findFaults(checked: Checked): ConfigFault[] {
   checkIds(checked.main.sources, 'sources', inMain)
   for (const [index, source] of checked.main.sources.entries()) checkSource(checked, source, ['sources', index], inMain)
   checkRoutes(checked.main, inMain)
-  if (checked.sends) checkChannels(checked, inMain)
+  checkChannels(checked, inMain)
   checkRollupOutput(checked.main, inMain)
   checkBind(checked, inMain)
   if (isKafka(checked.main.log)) {
