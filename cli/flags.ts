@@ -43,6 +43,21 @@ export function authorFlags(): readonly Option[] {
   ]
 }
 
+/** Who gives a command that is as good without a word. */
+export interface OptionalAuthorFlags {
+  /** Default: whoever is logged in. */
+  readonly by?: string
+  readonly reason: string
+}
+
+/** `--by` and `--reason` where they may be left out. @param reason what stands in the record then */
+export function optionalAuthorFlags(reason: string): readonly Option[] {
+  return [
+    new Option('--by <name>', 'who says so (default: who is logged in)').argParser(spokenLine(200)),
+    new Option('--reason <text>', 'why, in words').argParser(spokenLine(1_000)).default(reason),
+  ]
+}
+
 /** Reads one line of text for people, without the space around it. */
 function spokenLine(maxCharacters: number): (text: string) => string {
   return (text) => {

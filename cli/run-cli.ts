@@ -1,6 +1,8 @@
 import type { ExitCode } from '#lib/errors.ts'
 import { ackCommand } from './ack.ts'
+import { channelsCommand } from './channels.ts'
 import { configCommand } from './config.ts'
+import { deliverCommand } from './deliver.ts'
 import { reportFailure } from './exit.ts'
 import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
@@ -35,6 +37,11 @@ export function addCommands(program: Program): void {
   silenceCommand(program, async (...all) => (await import('./actions/silence.ts')).silence(...all))
   unsilenceCommand(program, async (...all) => (await import('./actions/unsilence.ts')).unsilence(...all))
   silencesCommand(program, async (...all) => (await import('./actions/silences.ts')).silences(...all))
+  deliverCommand(program, async (...all) => (await import('./actions/deliver.ts')).deliver(...all))
+  channelsCommand(program, {
+    list: async (...all) => (await import('./actions/channels.ts')).listChannels(...all),
+    test: async (...all) => (await import('./actions/channels.ts')).testChannel(...all),
+  })
   explainCommand(program, async (...all) => (await import('./actions/explain.ts')).explain(...all))
   verifyCommand(program, async (...all) => (await import('./actions/verify-message.ts')).verifyMessageFiles(...all))
   topicsCommand(program)

@@ -41,7 +41,7 @@ export const errorCatalogue = {
   ),
   OBS_COMMAND_NO_TARGET: kind(
     65,
-    'The alert or silence that a command names is not there, or no longer open. Nothing was recorded; the message lists what there is, the most similar first.',
+    'The alert, silence, channel or message that a command names is not there, or no longer open. Nothing was sent or recorded; the message lists what there is, the most similar first.',
   ),
   OBS_CONFIG_INVALID: kind(
     78,
@@ -50,6 +50,22 @@ export const errorCatalogue = {
   OBS_CONFIG_NOT_FOUND: kind(
     78,
     'There is no configuration file at that path. `obstream init` writes a commented one.',
+  ),
+  OBS_DELIVERY_REFUSED: kind(
+    78,
+    'The receiver of a channel will not take what is sent to it, or our own policy does not let it out; the message says what it answered and what to mend.',
+  ),
+  OBS_DELIVERY_UNAVAILABLE: transient(
+    69,
+    'The receiver of a channel has not taken a message, and may take it later: no connection, no answer, or a fault of its own.',
+  ),
+  OBS_DELIVERY_UNFIT: kind(
+    65,
+    'A message is not sent again: it was accepted already, something newer about its alert was, or it was held back and has no body. Nothing was sent; `--force` sends what has one.',
+  ),
+  OBS_DELIVERY_UNDER_WAY: transient(
+    75,
+    'A courier is sending the message at this moment. `obstream status` shows how it went; then try again.',
   ),
   OBS_HTTP_CANNOT_LISTEN: kind(
     69,

@@ -73,11 +73,11 @@ function toldLines({ alert, messages }: Told): readonly string[] {
 }
 
 function messageLines(subject: string, message: LedgerMessage): readonly string[] {
-  const { channel, send, reason, decidedAt } = message.decision
+  const { channel, send, reason, decidedAt, messageId } = message.decision
   if (!send) return [`  ${subject} → ${channel}: held back, ${reason}`]
   const state = isAccepted(message) ? 'delivered' : message.attempts.length === 0 ? 'waits' : 'not delivered'
   return [
-    `  ${subject} → ${channel}: ${state}; ${reason} (decided ${formatInstant(decidedAt)})`,
+    `  ${subject} → ${channel}: ${state}; ${reason} (decided ${formatInstant(decidedAt)}, ${messageId})`,
     ...message.attempts.map(
       ({ intent, outcome }) => `      attempt ${intent.attempt} ${attemptWords(intent.at, outcome)}`,
     ),

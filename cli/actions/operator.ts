@@ -6,10 +6,10 @@ import type { Alert, CommandFact } from '#lib/facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { timeOrderedId } from '#lib/runtime/ids.ts'
 import { topics } from '#lib/topics.ts'
-import type { AuthorFlags } from '../flags.ts'
+import type { AuthorFlags, OptionalAuthorFlags } from '../flags.ts'
 import { nearestFirst } from '../nearest.ts'
 import type { Session } from '../session.ts'
-import { openExistingDesk } from './desk.ts'
+import { type DeskRequest, openExistingDesk } from './desk.ts'
 
 /** What an operator's command works with. */
 export interface OperatorDesk {
@@ -29,7 +29,7 @@ export interface OperatorDesk {
 export async function atDesk<Result>(
   session: Session,
   name: string,
-  flags: { readonly alertConfig: string },
+  flags: Pick<DeskRequest, 'alertConfig' | 'sends'>,
   work: (desk: OperatorDesk) => Promise<Result>,
 ): Promise<Result> {
   const env = await openExistingDesk(session, name, flags)
@@ -57,6 +57,12 @@ export async function say(
   const commandId = timeOrderedId(at)
   await commands.append(commandId, { ...command, at, by, reason })
   return commandId
+}
+
+/** Whoever is logged in speaks, unless the flag names another. */
+export function authorOf({ context }: Session, { by, reason }: OptionalAuthorFlags): AuthorFlags {
+  const { USER, LOGNAME } = context.env
+  return { by: by ?? (USER || LOGNAME || 'somebody'), reason }
 }
 
 const MOST_LISTED = 10

@@ -1,5 +1,6 @@
 import { readOpenAlerts } from '#lib/alerts/open-alerts.ts'
 import { compareCauses } from '#lib/cause.ts'
+import { DELIVERIES_SINCE_MS, type Delivery, readLastDeliveries } from '#lib/delivery/last-deliveries.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
 import { readFacts } from '#lib/jobs/read-facts.ts'
@@ -15,7 +16,7 @@ import { openExistingDesk } from './desk.ts'
 export const status: CommandRun<readonly [StatusFlags]> = async (session, flags) => {
   const env = await openExistingDesk(session, 'status', flags)
   try {
-    const found = await look(env)
+    const found = await look(env, flags.deliveries)
     if (session.terminal.json) session.terminal.summary(asJson(found))
     else for (const line of asText(found, env.clock.now())) session.terminal.print(line)
   } finally {
@@ -30,11 +31,13 @@ interface Found {
   /** Samples that rollup, and facts that the alerter, has not folded yet. */
   readonly behind: Readonly<Record<string, number>>
   readonly openAlerts: readonly Alert[]
+  /** The newest first. */
+  readonly lastDeliveries: readonly Delivery[]
   readonly lastJob: (JobFact & { type: 'finished' }) | null
   readonly deadLetters: number
 }
 
-async function look(env: Environment): Promise<Found> {
+async function look(env: Environment, count: number): Promise<Found> {
   const sources = new Map<string, SampleFact & { type: 'probe' }>()
   let lastTickAt: Instant | null = null
   const sampleCodec = codecOf(env, topics.sample)
@@ -59,6 +62,7 @@ async function look(env: Environment): Promise<Found> {
       alerter: await alerterLag(env.log),
     },
     openAlerts: await readOpenAlerts(env.log, codecOf(env, topics.alert)),
+    lastDeliveries: await readLastDeliveries(env.log, codecOf(env, topics.delivery), { now: env.clock.now(), count }),
     lastJob: await lastJob(env),
     deadLetters: deadLetters!.end - deadLetters!.earliest,
   }
@@ -111,7 +115,7 @@ async function lastJob(env: Environment): Promise<Found['lastJob']> {
   return last
 }
 
-function asJson({ lastTickAt, sources, behind, openAlerts, lastJob, deadLetters }: Found): object {
+function asJson({ lastTickAt, sources, behind, openAlerts, lastDeliveries, lastJob, deadLetters }: Found): object {
   return {
     last_tick_at: lastTickAt === null ? null : formatInstant(lastTickAt),
     sources: sources.map(({ source, scheduledAt, text }) => ({
@@ -126,13 +130,29 @@ function asJson({ lastTickAt, sources, behind, openAlerts, lastJob, deadLetters 
       opened_at: formatInstant(openedAt),
       reason,
     })),
+    last_deliveries: lastDeliveries.map(deliveryJson),
     last_job: lastJob && { job_id: lastJob.jobId, status: lastJob.status, error_code: lastJob.errorCode },
     dead_letters: deadLetters,
   }
 }
 
+function deliveryJson(delivery: Delivery): object {
+  const { at, channel, subject, messageId, messageType, result, status: code, attempts, nextAttemptAt } = delivery
+  return {
+    at: formatInstant(at),
+    channel,
+    subject,
+    message_type: messageType,
+    message_id: messageId,
+    result,
+    response_code: code,
+    attempts,
+    next_attempt_at: nextAttemptAt === null ? null : formatInstant(nextAttemptAt),
+  }
+}
+
 function asText(found: Found, now: Instant): readonly string[] {
-  const { lastTickAt, sources, behind, openAlerts, lastJob, deadLetters } = found
+  const { lastTickAt, sources, behind, openAlerts, lastDeliveries, lastJob, deadLetters } = found
   const age =
     lastTickAt === null
       ? 'never'
@@ -146,7 +166,18 @@ function asText(found: Found, now: Instant): readonly string[] {
       : openAlerts.map(
           ({ severity, alertId, reason }) => `alert       ${severity.toUpperCase()}  ${alertId}  ${reason}`,
         )),
+    ...(lastDeliveries.length === 0
+      ? [`deliveries  none in ${formatDuration(DELIVERIES_SINCE_MS)}`]
+      : lastDeliveries.map((delivery) => `delivery    ${deliveryText(delivery)}`)),
     `last job    ${lastJob ? `${lastJob.jobId} ${lastJob.status}${lastJob.errorMessage ? `: ${lastJob.errorMessage}` : ''}` : 'none'}`,
     `unreadable  ${deadLetters} records in ${topics.deadLetter.name}`,
   ]
+}
+
+function deliveryText(delivery: Delivery): string {
+  const { at, channel, subject, messageId, messageType, result, status: code, attempts, nextAttemptAt } = delivery
+  const how = `${result.replace('_', ' ')}${code === null ? '' : ` (${code})`}`
+  const tries = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`
+  const next = nextAttemptAt === null ? '' : `, next at ${formatInstant(nextAttemptAt)}`
+  return `${formatInstant(at)}  ${channel}  ${messageType} ${subject}  ${how}, ${tries}${next}  ${messageId}`
 }

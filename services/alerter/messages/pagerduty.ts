@@ -22,12 +22,11 @@ const ROUTING_KEY_BYTES = 64
 export function composePagerDuty(notice: Notice, context: MessageContext): Composed | null {
   if (notice.kind === 'alert' && notice.alert.kind === 'annotated') return null
   const type = typeOf(notice)
-  const dedupKey = dedupKeyOf(notice, context)
-  if (isEnd(notice)) return { type, body: canonicalJson({ event_action: 'resolve', dedup_key: dedupKey }), cut: null }
+  if (isEnd(notice)) return composePagerDutyEnd(notice, context)
   const summary = cutText(textOf(notice, context), MAX_SUMMARY)
   const event = {
     event_action: 'trigger',
-    dedup_key: dedupKey,
+    dedup_key: dedupKeyOf(notice, context),
     client: 'obstream',
     ...(context.publicUrl === null ? {} : { client_url: context.publicUrl }),
     links: linksOf(notice, context),
@@ -42,6 +41,12 @@ export function composePagerDuty(notice: Notice, context: MessageContext): Compo
     body: isTooLarge ? canonicalJson({ ...event, payload }) : whole,
     cut: cuts.length === 0 ? null : `${cuts.join(' and ')}: PagerDuty takes no more`,
   }
+}
+
+/** Resolves the incident that a notice has opened, or that it tells the end of. */
+export function composePagerDutyEnd(notice: Notice, context: MessageContext): Composed {
+  const body = canonicalJson({ event_action: 'resolve', dedup_key: dedupKeyOf(notice, context) })
+  return { type: typeOf(notice), body, cut: null }
 }
 
 function isEnd(notice: Notice): boolean {

@@ -1,0 +1,53 @@
+import type { Answer } from '#lib/delivery/by-hand.ts'
+import type { DeliveryResult } from '#lib/delivery/facts.ts'
+import { type ErrorCode, ObstreamError } from '#lib/errors.ts'
+
+/** `200 (accepted) after 12 ms`, or that there was no answer. */
+export function answerText({ result, status, durationMs }: Answer): string {
+  return `${status === null ? 'nothing' : status} (${result}) after ${durationMs} ms`
+}
+
+/** What an answer is in a summary. */
+export function answerJson({ result, status, durationMs, detail }: Answer): object {
+  return { result, response_code: status, duration_ms: durationMs, detail }
+}
+
+const LATER: ErrorCode = 'OBS_DELIVERY_UNAVAILABLE'
+const MEND: ErrorCode = 'OBS_DELIVERY_REFUSED'
+
+interface Advice {
+  readonly code: ErrorCode
+  readonly what: string
+  readonly remedy: string
+}
+
+const advice: Readonly<Record<Exclude<DeliveryResult, 'accepted'>, Advice>> = {
+  retry: { code: LATER, what: 'has not taken it', remedy: 'see whether it runs, then try again' },
+  unknown: { code: LATER, what: 'may have taken it', remedy: 'ask the receiver before you try again' },
+  rejected: {
+    code: MEND,
+    what: 'does not understand it',
+    remedy: 'see whether the URL or key is the one of this receiver',
+  },
+  unauthorized: { code: MEND, what: 'refuses our credentials', remedy: 'set the variable of its secret or URL anew' },
+  gone: { code: MEND, what: 'has closed this address', remedy: 'set the variable of its URL to the new one' },
+  redirect: {
+    code: MEND,
+    what: 'points to another address, and redirects are never followed',
+    remedy: 'set the variable of its URL to that one',
+  },
+  forbidden: {
+    code: MEND,
+    what: 'was not asked',
+    remedy: 'use HTTPS and a public address, or name the host under delivery.allow_hosts',
+  },
+}
+
+/** Why a message was not accepted, and what to do. */
+export function refusalOf(channel: string, answer: Answer): ObstreamError | null {
+  if (answer.result === 'accepted') return null
+  const { code, what, remedy } = advice[answer.result]
+  const status = answer.status === null ? '' : ` (${answer.status})`
+  const detail = answer.detail === null ? '' : `: ${answer.detail}`
+  return new ObstreamError(code, `the receiver of ${channel} ${what}${status}${detail}; ${remedy}`)
+}

@@ -1,0 +1,114 @@
+import type { ChannelConfig, Config } from '#lib/config.ts'
+import { type Answer, sendOnce } from '#lib/delivery/by-hand.ts'
+import type { Sendable, Sender } from '#lib/delivery/dispatcher.ts'
+import { messageName } from '#lib/delivery/message-name.ts'
+import { Outlets } from '#lib/delivery/outlets.ts'
+import { joinKey } from '#lib/keys.ts'
+import type { Clock } from '#lib/runtime/clock.ts'
+import { timeOrderedId } from '#lib/runtime/ids.ts'
+import { composeTest } from '#services/alerter/messages/test-message.ts'
+import type { ChannelsRuns } from '../channels.ts'
+import type { AuthorFlags } from '../flags.ts'
+import type { Session } from '../session.ts'
+import { table } from '../terminal.ts'
+import { answerJson, answerText, refusalOf } from './answer-text.ts'
+import { atDesk, authorOf, noTarget, type OperatorDesk } from './operator.ts'
+
+/** `obstream channels list`: from the configuration alone. */
+export const listChannels: ChannelsRuns['list'] = async (session, { alertConfig }) => {
+  const { config } = session.loadConfig({ alertConfigPath: alertConfig })
+  const listed = config.channels.map((channel) => ({
+    name: channel.name,
+    kind: channel.kind,
+    routes: routesTo(channel.name, config),
+    secrets: isReady(channel) ? 'set' : 'not set',
+  }))
+  if (session.terminal.json) session.terminal.summary({ channels: listed })
+  else if (listed.length === 0)
+    session.terminal.note('there are no channels; obstream.yaml names them under `channels`')
+  else {
+    const rows = listed.map(({ name, kind, routes, secrets }) => [name, kind, routes.join(', ') || '–', secrets])
+    for (const line of table([['channel', 'kind', 'routes', 'secrets'], ...rows])) session.terminal.print(line)
+  }
+  return undefined
+}
+
+function routesTo(channel: string, { routes, delivery }: Config): readonly string[] {
+  const named = Object.entries(routes).filter(([, channels]) => channels.includes(channel))
+  return [...named.map(([route]) => route), ...(delivery.fallback === channel ? ['fallback'] : [])]
+}
+
+function isReady({ kind, url, secret }: ChannelConfig): boolean {
+  return url !== null && (secret !== null || kind === 'slack')
+}
+
+/** The channel of that name. @throws OBS_COMMAND_NO_TARGET */
+export function channelNamed({ channels }: Config, name: string): ChannelConfig {
+  const channel = channels.find((candidate) => candidate.name === name)
+  if (channel) return channel
+  const present = new Map(channels.map((candidate) => [candidate.name, candidate.kind]))
+  throw noTarget(`there is no channel ${name}`, name, 'channels', present)
+}
+
+/** `obstream channels test`: what the receiver answers is recorded, whatever it is. */
+export const testChannel: ChannelsRuns['test'] = (session, name, flags) =>
+  atDesk(session, 'channels', { ...flags, sends: [name] }, async (desk) => {
+    const channel = channelNamed(desk.env.config, name)
+    const { messageId, commandId, answer } = await test(session, desk, channel, authorOf(session, flags))
+    const refusal = refusalOf(name, answer)
+    if (refusal) session.terminal.error(`${refusal.message} [${refusal.code}]`)
+    session.terminal.summary({
+      status: refusal ? 'error' : 'ok',
+      channel: name,
+      kind: channel.kind,
+      ...answerJson(answer),
+      message_id: messageId,
+      command_id: commandId,
+      ...(refusal ? { error_code: refusal.code, error_message: refusal.message } : {}),
+    })
+    return refusal?.exitCode
+  })
+
+interface Tested {
+  readonly messageId: string
+  readonly commandId: string
+  readonly answer: Answer
+}
+
+async function test(
+  { terminal }: Session,
+  { env: { clock, config }, commands }: OperatorDesk,
+  channel: ChannelConfig,
+  { by, reason }: AuthorFlags,
+): Promise<Tested> {
+  const { name, configSha256 } = channel
+  const at = clock.now()
+  const commandId = timeOrderedId(at)
+  const { messageId } = messageName(config.env, joinKey('test', commandId), name)
+  const messages = composeTest(channel, { channel: name, by, at }, config).map(({ body }) => ({ messageId, body }))
+  const outlets = new Outlets(config)
+  try {
+    const answers = await sendAll(outlets.sender(name)!, messages, clock)
+    for (const answer of answers) terminal.note(`${name} answered ${answerText(answer)}`)
+    if (answers.length > 1 && answers[1]!.result !== 'accepted')
+      terminal.warn(`the test may have left an incident open on ${name}; resolve it there`)
+    const answer = answers.find(({ result }) => result !== 'accepted') ?? answers[0]!
+    const accepted = answer.result === 'accepted'
+    const tested = { type: 'channel_test', channel: name, channelConfig: configSha256, accepted } as const
+    await commands.append(commandId, { ...tested, at, by, reason })
+    return { messageId, commandId, answer }
+  } finally {
+    await outlets.close()
+  }
+}
+
+/** One after the other, as long as what came before has or may have arrived. */
+async function sendAll(sender: Sender, messages: readonly Sendable[], clock: Clock): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  for (const message of messages) {
+    const answer = await sendOnce(sender, message, clock)
+    answers.push(answer)
+    if (answer.result !== 'accepted' && answer.result !== 'unknown') break
+  }
+  return answers
+}

@@ -1,0 +1,123 @@
+import type { TopicCodec } from '#lib/codec/avro.ts'
+import { ObstreamError } from '#lib/errors.ts'
+import type { EventLog } from '#lib/eventlog/port.ts'
+import type { Clock } from '#lib/runtime/clock.ts'
+import type { Instant, Milliseconds } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
+import type { Classified } from './classify.ts'
+import { ATTEMPT_TAKES_MS, type Sendable, type Sender } from './dispatcher.ts'
+import type { DeliveryFact, DeliveryOutcome, MessageName } from './facts.ts'
+import { Ledger, type LedgerMessage } from './ledger.ts'
+import { nextAttemptAt } from './retry-schedule.ts'
+
+/** A message, and the ledger that it stands in. */
+export interface LedgerPlace {
+  readonly ledger: Ledger
+  readonly message: LedgerMessage
+}
+
+/** What a receiver made of one request. */
+export interface Answer extends Classified {
+  /** When it was sent. */
+  readonly at: Instant
+  readonly durationMs: Milliseconds
+}
+
+/** Looks for messages in all that the log remembers. @returns those that were found, by id */
+export async function findMessages(
+  log: EventLog,
+  codec: TopicCodec<DeliveryFact>,
+  messageIds: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, LedgerPlace>> {
+  const found = new Map<string, LedgerPlace>()
+  for (const { partition } of await log.offsets(topics.delivery.name)) {
+    const ledger = await Ledger.open(log, codec, { partition, sinceAt: 0 })
+    for (const message of ledger.messages())
+      if (messageIds.has(message.decision.messageId)) found.set(message.decision.messageId, { ledger, message })
+  }
+  return found
+}
+
+/** Sends a message once, with nothing said of it. */
+export async function sendOnce(sender: Sender, message: Sendable, clock: Clock): Promise<Answer> {
+  const at = clock.now()
+  const beganAtMs = clock.monotonicMs()
+  const answer = await sender.post(message, at)
+  return { ...answer, at, durationMs: Math.round(clock.monotonicMs() - beganAtMs) }
+}
+
+export interface ByHand {
+  readonly clock: Clock
+  readonly sender: Sender
+  /** Who makes the attempt; unique, since an intent with it is ours. */
+  readonly courier: string
+  /** `delivery.retry_wait_seconds`. */
+  readonly retryWaitMs: Milliseconds
+}
+
+/**
+ * Makes the next attempt of a message out of turn: intent, request, outcome, as a courier does it and beside one that runs.
+ * One that failed leaves a courier's plan as it was: what was given up stays so, what is still tried is tried again, though not
+ * sooner than after a first failure.
+ *
+ * @throws OBS_DELIVERY_UNDER_WAY when somebody else is making an attempt; nothing was sent then · what `Ledger.claim` throws
+ */
+export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): Promise<Answer & { attempt: number }> {
+  const { clock, sender, courier } = by
+  const { subject, channel, messageId } = message.decision
+  const name: MessageName = { subject, channel, messageId }
+  const last = message.attempts.at(-1)
+  if (isUnderWay(message, clock.now())) throw underWay(name)
+  const attempt = (last?.intent.attempt ?? 0) + 1
+  const at = clock.now()
+  const lost = last && !last.outcome ? [outcomeOfLost(name, last.intent, at)] : []
+  await ledger.claim([...lost, { type: 'intent', ...name, attempt, at, courier }])
+  const claimed = ledger.message(name)!.attempts.find(({ intent }) => intent.attempt === attempt)!
+  if (claimed.intent.courier !== courier) throw underWay(name)
+  const answer = await sendOnce(sender, message.decision, clock)
+  const { result, status, detail, durationMs } = answer
+  const nextAt = nextAfter(message, answer, by)
+  await ledger.claim([
+    { type: 'outcome', ...name, attempt, at: clock.now(), durationMs, result, status, detail, nextAttemptAt: nextAt },
+  ])
+  return { ...answer, attempt }
+}
+
+/** An attempt without an outcome, as long as its courier may still be alive. */
+export function isUnderWay({ attempts }: LedgerMessage, now: Instant): boolean {
+  const last = attempts.at(-1)
+  return last !== undefined && !last.outcome && now < last.intent.at + ATTEMPT_TAKES_MS
+}
+
+function outcomeOfLost(
+  name: MessageName,
+  { attempt, at: sentAt }: { readonly attempt: number; readonly at: Instant },
+  at: Instant,
+): DeliveryOutcome {
+  const detail = 'whoever made this attempt has ended without telling how it went'
+  const ended = { at, durationMs: Math.max(at - sentAt, 0), result: 'unknown', status: null, detail } as const
+  return { type: 'outcome', ...name, attempt, ...ended, nextAttemptAt: at }
+}
+
+function nextAfter({ decision, attempts }: LedgerMessage, answer: Answer, by: ByHand): Instant | null {
+  const last = attempts.at(-1)
+  const isGivenUp = last?.outcome?.nextAttemptAt === null
+  if (isGivenUp || (answer.result !== 'retry' && answer.result !== 'unknown')) return null
+  const first = { maxRetries: 1, waitMs: by.retryWaitMs, slowForMs: 0 }
+  const failed = {
+    messageId: decision.messageId,
+    attempt: 1,
+    firstAttemptAt: answer.at,
+    failedAt: answer.at + answer.durationMs,
+    retryAfter: answer.retryAfter,
+    leastMs: by.sender.leastRetryMs,
+  }
+  return Math.max(nextAttemptAt(first, failed)!.at, last?.outcome?.nextAttemptAt ?? 0)
+}
+
+function underWay({ messageId, channel }: MessageName): ObstreamError {
+  return new ObstreamError(
+    'OBS_DELIVERY_UNDER_WAY',
+    `${messageId} is being sent to ${channel} at this moment; see how that goes with \`obstream status\`, then try again`,
+  )
+}
