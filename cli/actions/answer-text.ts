@@ -48,6 +48,11 @@ export function refusalOf(channel: string, answer: Answer): ObstreamError | null
   if (answer.result === 'accepted') return null
   const { code, what, remedy } = advice[answer.result]
   const status = answer.status === null ? '' : ` (${answer.status})`
-  const detail = answer.detail === null ? '' : `: ${answer.detail}`
+  const detail = answer.detail === null ? '' : `: ${printable(answer.detail)}`
   return new ObstreamError(code, `the receiver of ${channel} ${what}${status}${detail}; ${remedy}`)
+}
+
+/** What a receiver wrote, for a terminal: on one line, and without what would move its cursor. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{C}+/gu, ' ').trim()
 }

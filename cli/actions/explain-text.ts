@@ -3,6 +3,7 @@ import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import type { Alert, Evidence, Window } from '#lib/facts.ts'
 import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
+import { printable } from './answer-text.ts'
 import type { Explained, Told } from './explain.ts'
 
 export function explainedJson({ transitions, unacknowledged, before }: Explained): object {
@@ -88,7 +89,7 @@ function attemptWords(at: Instant, outcome: LedgerMessage['attempts'][number]['o
   if (!outcome) return `at ${formatInstant(at)}: nothing is known of it yet, it may have arrived`
   const { result, status, detail, durationMs, nextAttemptAt } = outcome
   const answer = status === null ? '' : ` (${status})`
-  const why = detail === null || result === 'accepted' ? '' : `: ${detail}`
+  const why = detail === null || result === 'accepted' ? '' : `: ${printable(detail)}`
   const next = nextAttemptAt === null ? '' : `; next at ${formatInstant(nextAttemptAt)}`
   return `at ${formatInstant(at)}: ${result}${answer} after ${durationMs} ms${why}${next}`
 }
