@@ -50,7 +50,7 @@ const english: Words = {
     if (alert.kind === 'resolved' && isRecovery(alert))
       return `${valueWords(alert)}, ${ordinal(alert.streak)} good ${unit} running (${period()}), n = ${countsOf(alert)}; was open for ${open}.`
     if (alert.kind === 'resolved') return `${alert.reason}; was open for ${open}.`
-    if (alert.about === 'no_data') return `no data, ${alert.reason}.`
+    if (alert.about === 'no_data') return `no data, ${alert.reason}${untilLocal(alert, timeZone)}.`
     return `${valueWords(alert)}, ${ordinal(alert.streak)} ${unit} running (${period()}), n = ${countsOf(alert)}.`
   },
 }
@@ -73,7 +73,7 @@ const japanese: Words = {
       return `${valueWords(alert, 'ja')}、正常が${alert.streak}${unit}連続(${period()})、${samples}。発報から${open}。`
     if (alert.kind === 'resolved') return `警報終了(${alert.reason})。発報から${open}。`
     if (alert.evidence.at(-1)?.verdict === 'gap')
-      return `データなし、欠測 ${alert.streak} 回目(${clock(alert.eventAt)} UTC まで)。`
+      return `データなし、欠測 ${alert.streak} 回目(${japaneseEndOf(alert, timeZone)} まで)。`
     if (alert.about === 'no_data') return `サンプル不足が${alert.streak}${unit}連続(${period()})、${samples}。`
     return `${valueWords(alert, 'ja')} が${alert.streak}${unit}連続(${period()})、${samples}。`
   },
@@ -127,28 +127,44 @@ function utcPeriodOf(alert: Alert): string {
 /** `05:00–08:00 JST`; nothing for UTC itself. */
 function localPeriodOf(alert: Alert, timeZone: string): readonly string[] {
   if (timeZone === 'UTC') return []
-  const { from, to, zone } = localSpanOf(alert, timeZone)
-  return [`${from}–${to} ${zone}`]
+  const { from, to, zones } = localSpanOf(alert, timeZone)
+  if (zones.from !== zones.to) return [`${from} ${zones.from} – ${to} ${zones.to}`]
+  return [`${from}–${to} ${zones.to}`]
 }
 
 /** A reader in Japan thinks in JST; the record is in UTC either way. */
 function japanesePeriodOf(alert: Alert, timeZone: string): string {
   if (timeZone === 'UTC') return utcPeriodOf(alert)
-  const { from, to, zone } = localSpanOf(alert, timeZone)
-  return `${zone} ${from}–${to}`
+  const { from, to, zones } = localSpanOf(alert, timeZone)
+  if (zones.from !== zones.to) return `${zones.from} ${from}–${zones.to} ${to}`
+  return `${zones.to} ${from}–${to}`
 }
 
+/** ` (until 21:30 JST)`, beside a reason that has its times in UTC. */
+function untilLocal({ eventAt }: Alert, timeZone: string): string {
+  if (timeZone === 'UTC') return ''
+  const end = localTime(eventAt, timeZone)
+  return ` (until ${end.clock} ${end.zone})`
+}
+
+function japaneseEndOf({ eventAt }: Alert, timeZone: string): string {
+  if (timeZone === 'UTC') return `${clock(eventAt)} UTC`
+  const end = localTime(eventAt, timeZone)
+  return `${end.zone} ${end.clock}`
+}
+
+/** Both ends as a reader in the zone sees them; over a change of the clocks they are told by different names of the zone. */
 function localSpanOf(alert: Alert, timeZone: string) {
   const { fromAt, toAt } = periodOf(alert)
   const [first, last] = [localTime(fromAt, timeZone), localTime(toAt, timeZone)]
   const oneDay = first.day === localTime(toAt - 1, timeZone).day
   const named = ({ day, clock: time }: typeof first): string => (oneDay ? time : `${day} ${time}`)
-  return { from: named(first), to: named(last), zone: last.zone }
+  return { from: named(first), to: named(last), zones: { from: first.zone, to: last.zone } }
 }
 
-/** A window's key is `source/start/revision`. */
+/** A window's key ends in `/start/revision`. */
 function startOf({ key }: Evidence): Instant {
-  const start = parseInstant(key.split('/')[1] ?? '')
+  const start = parseInstant(key.split('/').at(-2) ?? '')
   if (start === undefined) throw new RangeError(`${key} is not the key of a window`)
   return start
 }

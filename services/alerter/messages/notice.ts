@@ -1,5 +1,7 @@
 import type { Alert } from '#lib/facts.ts'
+import { localTime } from '#lib/local-time.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
+import { oneLine } from './cut.ts'
 import { type Locale, noticeLine } from './notice-line.ts'
 
 /** What is told. */
@@ -54,9 +56,17 @@ export interface MessageContext {
   labelsOf(source: string): Readonly<Record<string, string>>
 }
 
-/** The text of a notice, one line: what, why it is told, and where to look. */
+/** The text of a notice, one line whatever stands in names: what, why it is told, and where to look. */
 export function textOf(notice: Notice, context: MessageContext): string {
-  if (notice.kind !== 'alert') return sentences[context.locale][notice.kind](notice as never)
+  return oneLine(notice.kind === 'alert' ? alertText(notice, context) : otherText(notice, context))
+}
+
+function otherText(notice: Exclude<Notice, AlertNotice>, { locale, displayTimeZone }: MessageContext): string {
+  const sentence = sentences[locale][notice.kind] as Sentence<typeof notice.kind>
+  return sentence(notice, displayTimeZone)
+}
+
+function alertText(notice: AlertNotice, context: MessageContext): string {
   const { locale, displayTimeZone } = context
   const line = noticeLine(notice.alert, { locale, timeZone: displayTimeZone })
   const why = locale === 'ja' ? `通知理由: ${notice.why}。` : `Why sent: ${notice.why}.`
@@ -68,33 +78,44 @@ export function textOf(notice: Notice, context: MessageContext): string {
 
 /** `<public_url>/alerts/<id>`. */
 export function evidenceUrl(alertId: string, { publicUrl }: Pick<MessageContext, 'publicUrl'>): string | null {
-  return publicUrl === null ? null : `${publicUrl}/alerts/${encodeURIComponent(alertId)}`
+  return publicUrl === null ? null : `${publicUrl}/alerts/${encodeURIComponent(alertId.toWellFormed())}`
 }
 
-type Sentences = {
-  readonly [Kind in Exclude<Notice['kind'], 'alert'>]: (notice: Extract<Notice, { kind: Kind }>) => string
-}
+type Sentence<Kind> = (notice: Extract<Notice, { kind: Kind }>, timeZone: string) => string
+
+type Sentences = { readonly [Kind in Exclude<Notice['kind'], 'alert'>]: Sentence<Kind> }
 
 const english: Sentences = {
   channel_failed: ({ channel, reason, status }) =>
     reason === 'gone'
-      ? `CRITICAL channel ${channel}: its address is gone (${status}); nothing is sent there until its configuration changes or \`obstream channels test ${channel}\` succeeds.`
-      : `CRITICAL channel ${channel}: it refuses our credentials (${status}); messages to it are lost until its secret is mended.`,
-  sampler_silent: ({ sinceAt }) =>
-    `CRITICAL sampler silent: no clock tick since ${formatInstant(sinceAt)}; nothing is judged until it is back.`,
-  sampler_back: ({ sinceAt }) => `RESOLVED sampler silent since ${formatInstant(sinceAt)}: ticks are back.`,
+      ? `CRITICAL channel ${channel}: its address is gone${inBrackets(status)}; nothing is sent there until its configuration changes or \`obstream channels test ${channel}\` succeeds.`
+      : `CRITICAL channel ${channel}: it refuses our credentials${inBrackets(status)}; messages to it are lost until its secret is mended.`,
+  sampler_silent: ({ sinceAt }, timeZone) =>
+    `CRITICAL sampler silent: no clock tick since ${bothTimes(sinceAt, timeZone)}; nothing is judged until it is back.`,
+  sampler_back: ({ sinceAt }, timeZone) =>
+    `RESOLVED sampler silent since ${bothTimes(sinceAt, timeZone)}: ticks are back.`,
   test: ({ channel, by }) => `TEST of channel ${channel}, asked for by ${by}. Nothing is wrong.`,
 }
 
 const japanese: Sentences = {
   channel_failed: ({ channel, reason, status }) =>
     reason === 'gone'
-      ? `重大 チャネル ${channel}: 宛先が廃止されています(${status})。設定を変更するか \`obstream channels test ${channel}\` が成功するまで送信しません。`
-      : `重大 チャネル ${channel}: 認証が拒否されました(${status})。秘密情報を直すまで通知は届きません。`,
-  sampler_silent: ({ sinceAt }) =>
-    `重大 サンプラー停止: ${formatInstant(sinceAt)} 以降ティックがありません。復旧まで判定できません。`,
-  sampler_back: ({ sinceAt }) => `復旧 サンプラー停止(${formatInstant(sinceAt)} 以降): ティックが再開しました。`,
+      ? `重大 チャネル ${channel}: 宛先が廃止されています${inBrackets(status).trim()}。設定を変更するか \`obstream channels test ${channel}\` が成功するまで送信しません。`
+      : `重大 チャネル ${channel}: 認証が拒否されました${inBrackets(status).trim()}。秘密情報を直すまで通知は届きません。`,
+  sampler_silent: ({ sinceAt }, timeZone) =>
+    `重大 サンプラー停止: ${bothTimes(sinceAt, timeZone)} 以降ティックがありません。復旧まで判定できません。`,
+  sampler_back: ({ sinceAt }, timeZone) =>
+    `復旧 サンプラー停止(${bothTimes(sinceAt, timeZone)} 以降): ティックが再開しました。`,
   test: ({ channel, by }) => `テスト チャネル ${channel}(依頼者 ${by})。異常はありません。`,
 }
 
 const sentences: Readonly<Record<Locale, Sentences>> = { en: english, ja: japanese }
+
+const inBrackets = (status: number | null): string => (status === null ? '' : ` (${status})`)
+
+/** `2026-06-27T22:55:00Z (06-28 07:55 JST)`; of UTC itself, once. */
+function bothTimes(at: Instant, timeZone: string): string {
+  if (timeZone === 'UTC') return formatInstant(at)
+  const { day, clock, zone } = localTime(at, timeZone)
+  return `${formatInstant(at)} (${day} ${clock} ${zone})`
+}

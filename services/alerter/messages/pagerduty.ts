@@ -1,21 +1,25 @@
-import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
-import type { Alert, Evidence } from '#lib/facts.ts'
+import type { Evidence } from '#lib/facts.ts'
 import { formatInstantMs } from '#lib/time.ts'
 import type { Composed } from './compose.ts'
 import { cutText } from './cut.ts'
-import { type AlertNotice, evidenceUrl, type MessageContext, type Notice, textOf } from './notice.ts'
+import { messageJson } from './message-json.ts'
+import { evidenceUrl, type MessageContext, type Notice, textOf } from './notice.ts'
 import { timeOf, typeOf } from './webhook.ts'
 
 const MAX_DEDUP_KEY = 255
 const MAX_SUMMARY = 1_024
-const MAX_EVENT_BYTES = 512 * 1_024
+/** PagerDuty names no limit for these; ours keeps the event below the one for its size. */
+const MAX_NAME = 1_024
+const MAX_URL = 2_048
+/** 512 KB, in the sense that is smaller. */
+const MAX_EVENT_BYTES = 512_000
 /** Room for the routing key, which is filled in when the event is sent. */
 const ROUTING_KEY_BYTES = 64
 
 /**
  * An event of PagerDuty's Events API v2, without its `routing_key`, RFC 8785. One dedup key for each episode, so that the end
- * of one can never close the next.
+ * of one can never close the next. What is too long for PagerDuty is cut or left out, and `custom_details.cut` says so.
  *
  * @returns `null` for what PagerDuty has no event for: a correction
  */
@@ -23,29 +27,55 @@ export function composePagerDuty(notice: Notice, context: MessageContext): Compo
   if (notice.kind === 'alert' && notice.alert.kind === 'annotated') return null
   const type = typeOf(notice)
   if (isEnd(notice)) return composePagerDutyEnd(notice, context)
+  const dedupKey = dedupKeyOf(notice, context)
+  const { event, cuts } = triggerOf(notice, context)
+  const whole = bodyOf(event, detailsOf(notice, context), dedupKey, cuts)
+  if (Buffer.byteLength(whole) + ROUTING_KEY_BYTES <= MAX_EVENT_BYTES) return { type, body: whole, cut: cutWords(cuts) }
+  const allCuts = [...cuts, 'the details were left out']
+  return { type, body: bodyOf(event, {}, dedupKey, allCuts), cut: cutWords(allCuts) }
+}
+
+function cutWords(cuts: readonly string[]): string | null {
+  return cuts.length === 0 ? null : `${cuts.join(' and ')}: PagerDuty takes no more`
+}
+
+type Trigger = ReturnType<typeof triggerOf>['event']
+
+function bodyOf(event: Trigger, details: object, dedupKey: string, cuts: readonly string[]): string {
+  const cut = cutWords(cuts)
+  const custom_details = cut === null ? details : { ...details, cut }
+  return messageJson({ ...event, dedup_key: dedupKey, payload: { ...event.payload, custom_details } })
+}
+
+/** A trigger without its details, and what of it had to be cut. */
+function triggerOf(notice: Notice, context: MessageContext) {
   const summary = cutText(textOf(notice, context), MAX_SUMMARY)
+  const { severity, ...names } = namesOf(notice, context)
+  const cutNames = Object.entries(names).map(([field, name]) => ({ field, ...cutText(name, MAX_NAME) }))
+  const { links, isLinkTooLong } = linksOf(notice, context)
   const event = {
     event_action: 'trigger',
-    dedup_key: dedupKeyOf(notice, context),
     client: 'obstream',
     ...(context.publicUrl === null ? {} : { client_url: context.publicUrl }),
-    links: linksOf(notice, context),
-    payload: { summary: summary.text, timestamp: formatInstantMs(timeOf(notice)), ...payloadOf(notice, context) },
+    links,
+    payload: {
+      summary: summary.text,
+      timestamp: formatInstantMs(timeOf(notice)),
+      severity,
+      ...Object.fromEntries(cutNames.map(({ field, text }) => [field, text])),
+    },
   }
-  const whole = canonicalJson(event)
-  const isTooLarge = Buffer.byteLength(whole) + ROUTING_KEY_BYTES > MAX_EVENT_BYTES
-  const { custom_details: _, ...payload } = event.payload
-  const cuts = [...(summary.isCut ? ['the summary was cut'] : []), ...(isTooLarge ? ['the details were left out'] : [])]
-  return {
-    type,
-    body: isTooLarge ? canonicalJson({ ...event, payload }) : whole,
-    cut: cuts.length === 0 ? null : `${cuts.join(' and ')}: PagerDuty takes no more`,
-  }
+  const cuts = [
+    ...(summary.isCut ? ['the summary was cut'] : []),
+    ...cutNames.filter(({ isCut }) => isCut).map(({ field }) => `the ${field} was cut`),
+    ...(isLinkTooLong ? ['the link was left out'] : []),
+  ]
+  return { event, cuts }
 }
 
 /** Resolves the incident that a notice has opened, or that it tells the end of. */
 export function composePagerDutyEnd(notice: Notice, context: MessageContext): Composed {
-  const body = canonicalJson({ event_action: 'resolve', dedup_key: dedupKeyOf(notice, context) })
+  const body = messageJson({ event_action: 'resolve', dedup_key: dedupKeyOf(notice, context) })
   return { type: typeOf(notice), body, cut: null }
 }
 
@@ -73,40 +103,36 @@ function incidentOf(notice: Notice): string {
   }
 }
 
-function linksOf(notice: Notice, context: MessageContext): readonly object[] {
+function linksOf(notice: Notice, context: MessageContext) {
   const href = notice.kind === 'alert' ? evidenceUrl(notice.alert.alertId, context) : null
-  return href === null ? [] : [{ href, text: 'evidence' }]
+  const isLinkTooLong = href !== null && href.length > MAX_URL
+  return { links: href === null || isLinkTooLong ? [] : [{ href, text: 'evidence' }], isLinkTooLong }
 }
 
-function payloadOf(notice: Notice, { env, labelsOf }: MessageContext) {
+/** What is affected, in the fields of PagerDuty's common event format. */
+function namesOf(notice: Notice, { env }: MessageContext) {
   if (notice.kind !== 'alert') {
     const severity = notice.kind === 'test' ? 'info' : 'critical'
-    return { source: 'obstream', severity, component: 'obstream', group: env, class: notice.kind, custom_details: {} }
+    return { severity, source: 'obstream', component: 'obstream', group: env, class: notice.kind }
   }
   const { source, severity, ruleId, about } = notice.alert
-  const details = detailsOf(notice, labelsOf(source))
-  return { source, severity, component: ruleId, group: env, class: about, custom_details: details }
+  return { severity, source, component: ruleId, group: env, class: about }
 }
 
-function detailsOf({ alert, why, note }: AlertNotice, labels: Readonly<Record<string, string>>): object {
+function detailsOf(notice: Notice, { labelsOf }: MessageContext): object {
+  if (notice.kind !== 'alert') return {}
+  const { alert, why, note } = notice
   return {
     reason: alert.reason,
     why,
     note,
-    labels,
+    labels: labelsOf(alert.source),
     threshold_ms: alert.thresholdMs,
     plan: alert.plan,
-    evidence: evidenceOf(alert),
+    evidence: alert.evidence.map(evidenceOf),
   }
 }
 
-function evidenceOf({ evidence }: Alert): readonly object[] {
-  return evidence.map(({ key, verdict, count, errorCount, p95Ms, sha256 }: Evidence) => ({
-    key,
-    verdict,
-    count,
-    error_count: errorCount,
-    p95_ms: p95Ms,
-    sha256,
-  }))
+function evidenceOf({ key, verdict, count, errorCount, p95Ms, sha256 }: Evidence): object {
+  return { key, verdict, count, error_count: errorCount, p95_ms: p95Ms, sha256 }
 }

@@ -1,6 +1,6 @@
-import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { DAY_MS, formatInstant, type Instant, utcDay } from '#lib/time.ts'
 import type { Composed } from './compose.ts'
+import { messageJson } from './message-json.ts'
 import { type AlertNotice, evidenceUrl, type MessageContext, type Notice, textOf } from './notice.ts'
 
 const SCHEMA_VERSION = '1.0.0'
@@ -12,7 +12,7 @@ const SCHEMA_VERSION = '1.0.0'
 export function composeWebhook(notice: Notice, context: MessageContext): Composed {
   const type = typeOf(notice)
   const data = notice.kind === 'alert' ? alertData(notice, context) : otherData(notice, context)
-  return { type, body: canonicalJson({ type, timestamp: formatInstant(timeOf(notice)), data }), cut: null }
+  return { type, body: messageJson({ type, timestamp: formatInstant(timeOf(notice)), data }), cut: null }
 }
 
 export function typeOf(notice: Notice): string {
