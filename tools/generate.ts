@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { configPage } from './config-page.ts'
 import { errorPage } from './error-page.ts'
+import { messageExamples } from './message-examples.ts'
 import { topicTable } from './topic-table.ts'
 
 /** A file, or the part of one between two markers, that is written from the code. */
@@ -13,6 +14,7 @@ interface Generated {
 const generated: readonly Generated[] = [
   { path: 'docs/errors.md', content: errorPage },
   { path: 'docs/config.md', content: configPage },
+  { path: 'docs/notifications.md', content: (page) => between(page, 'messages', messageExamples()) },
   { path: 'README.md', content: (readme) => between(readme, 'topics', topicTable()) },
   { path: 'docs/notifications.md', content: (page) => between(page, 'receiver', code('examples/receiver.mjs')) },
 ]

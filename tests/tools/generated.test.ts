@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** What the generator needs, in a folder of its own. */
 function copyOfProject(): string {
   const folder = mkdtempSync(join(tmpdir(), 'obstream-generated-'))
-  for (const part of ['lib', 'tools', 'docs', 'examples', 'schemas', 'README.md', 'package.json'])
+  for (const part of ['lib', 'services', 'tools', 'docs', 'examples', 'schemas', 'README.md', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   return folder
