@@ -40,8 +40,11 @@ export function latencyCommand(program: Program, run: CommandRun<readonly [Laten
     )
     .option('--lock-file <file>', 'held while the command runs; another one skips', 'ops/.latency.lock')
     .addOption(alertConfigFlag())
-    .option('--dry-run-alert', 'decide alerts but send none; so far none is ever sent')
-    .option('--dry-run', 'sample and fold, but keep only the record of the job: files go to out/dry-run/<job_id>/')
+    .option('--dry-run-alert', 'decide alerts but send none: the requests go to out/latency_alerts/<job_id>.json')
+    .option(
+      '--dry-run',
+      'sample and fold, but keep only the record of the job: files go to out/dry-run/<job_id>/, requests to out/latency_alerts/',
+    )
     .addOption(
       new Option(
         '--jitter-seconds <seconds>',
@@ -54,7 +57,8 @@ export function latencyCommand(program: Program, run: CommandRun<readonly [Laten
       'after',
       `${examples(['obstream latency', 'obstream latency --dry-run', 'obstream --data-dir /srv/desk latency --rollup-retention-days 30'])}
 Prints one JSON object: job_id, status, samples_written, rollups_written, breach_count, next_rotation_bytes. A run that finds
-another one, or the services, at work is skipped: one warning, exit code 0.
+another one, or the services, at work is skipped: one warning, exit code 0. A message that no receiver has taken yet ends it
+with 69, one that was refused with 78; the files are written all the same.
 `,
     )
     .action(program.action(run, (command) => [latencyFlags(command)]))

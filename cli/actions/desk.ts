@@ -2,7 +2,7 @@ import type { Config } from '#lib/config.ts'
 import { readBuildInfo } from '#lib/runtime/build-info.ts'
 import { type Environment, type EnvironmentParts, openEnvironment } from '#lib/runtime/environment.ts'
 import { randomIds } from '#lib/runtime/ids.ts'
-import type { LoadedConfig } from '#lib/runtime/load-config.ts'
+import type { LoadedConfig, Sends } from '#lib/runtime/load-config.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
 import { refuseMissingLog } from '../existing-log.ts'
@@ -15,7 +15,7 @@ export interface DeskRequest {
   /** Ends a start that waits. */
   readonly interrupted?: AbortSignal
   /** Channels that will be sent to; default: none. */
-  readonly sends?: readonly string[]
+  readonly sends?: Sends
 }
 
 /**
@@ -25,7 +25,8 @@ export interface DeskRequest {
  * @throws OBS_CONFIG_INVALID and what `openEnvironment` throws
  */
 export async function openDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
-  const loaded = session.loadConfig({ alertConfigPath: request.alertConfig })
+  const { alertConfig, sends = false } = request
+  const loaded = session.loadConfig({ alertConfigPath: alertConfig, sends })
   return openLoaded(session, loaded, { service, ...request })
 }
 

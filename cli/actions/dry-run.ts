@@ -8,6 +8,7 @@ const groups = [
   { group: 'sampler', topic: topics.sample },
   { group: 'rollup', topic: topics.sample },
   { group: 'alerter', topic: topics.window },
+  { group: 'courier', topic: topics.alert },
 ]
 
 /**

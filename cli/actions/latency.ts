@@ -6,6 +6,7 @@ import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { runToEnd } from '#lib/runtime/run-to-end.ts'
 import { SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
+import { decideOnce } from '#services/alerter/courier/once.ts'
 import { alerter } from '#services/alerter/service.ts'
 import type { JobLock } from '#services/exporter/adapters/job-lock.ts'
 import type { ExporterDependencies } from '#services/exporter/adapters/latency-loops.ts'
@@ -20,6 +21,7 @@ import type { CommandRun } from '../program.ts'
 import type { Session } from '../session.ts'
 import { openDesk, provenanceOf } from './desk.ts'
 import { openDryRun } from './dry-run.ts'
+import { tellNobody, tellPeople, writeRequests } from './tell-people.ts'
 
 /**
  * `obstream latency`: what all services do, once: sample, tick, fold, decide, write the files. Made for cron: one run at a
@@ -51,7 +53,9 @@ interface LatencyRun {
 
 async function runOnce(session: Session, run: LatencyRun): Promise<LatencyOutcome> {
   run.interrupted.throwIfAborted()
-  const env = await openDesk(session, 'latency', { ...run.flags, interrupted: run.interrupted })
+  const { alertConfig, dryRun, dryRunAlert } = run.flags
+  const sends = !dryRun && !dryRunAlert
+  const env = await openDesk(session, 'latency', { alertConfig, sends, interrupted: run.interrupted })
   try {
     const request = requestOf(session, env, run.flags)
     return await (run.flags.dryRun ? tryOut(env, request, run) : runLocked(env, request, run))
@@ -71,7 +75,11 @@ async function runLocked(
   if (!held) return await runLatencyOnce(deps, request, () => null)
   try {
     await sampleAndFold(env, interrupted)
-    return await runLatencyOnce(deps, request, alreadyHeld, interrupted)
+    const outcome = await runLatencyOnce(deps, request, alreadyHeld, interrupted)
+    await (flags.dryRunAlert
+      ? tellNobody(env, outcome.finished.jobId, interrupted)
+      : foldUnlessRunning(() => tellPeople(env, interrupted)))
+    return outcome
   } catch (error) {
     if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
     return { finished: await skipBesideServices(env, deps, request), exitCode: 0 }
@@ -88,7 +96,9 @@ async function tryOut(env: Environment, request: LatencyRequest, { interrupted }
   try {
     await sampleAndFold(overlay, interrupted)
     const { jobs } = exporterDependencies(env)
-    return await runLatencyOnce({ ...exporterDependencies(overlay), jobs }, request, alreadyHeld, interrupted)
+    const outcome = await runLatencyOnce({ ...exporterDependencies(overlay), jobs }, request, alreadyHeld, interrupted)
+    await writeRequests(overlay, outcome.finished.jobId, await decideOnce(overlay, interrupted))
+    return outcome
   } finally {
     await overlay.close()
   }
@@ -108,7 +118,7 @@ async function sampleAndFold(env: Environment, interrupted: AbortSignal): Promis
 }
 
 /** A fold that runs in another process does this itself; the job waits for it. */
-async function foldUnlessRunning(fold: () => Promise<void>): Promise<void> {
+async function foldUnlessRunning(fold: () => Promise<unknown>): Promise<void> {
   try {
     await fold()
   } catch (error) {

@@ -22,7 +22,7 @@ export interface Refolded {
 export type Folds = readonly ((
   env: Environment,
   onProgress: (folded: number, total: number) => void,
-) => Promise<void>)[]
+) => Promise<unknown>)[]
 
 /** The folds of this build, in the order of the data flow. */
 export const currentFolds: Folds = [

@@ -6,6 +6,7 @@ import { type PartitionObserver, type RunDependencies, type RunningService, runS
  * Runs a service until it has folded everything that its topic holds now, then stops it: what a command does that is not
  * there to stay.
  *
+ * @returns the state of each partition, as it was then
  * @param onProgress hears after each batch how many offsets of how many are folded
  * @throws OBS_LOG_GROUP_HELD when the service runs elsewhere · OBS_REGISTRY_UNAVAILABLE when the topic holds a record whose
  *   schema cannot be had
@@ -14,13 +15,15 @@ export async function runToEnd<State, Input extends FoldInput<unknown>>(
   definition: ServiceDefinition<State, Input>,
   deps: RunDependencies,
   onProgress: (folded: number, total: number) => void = () => {},
-): Promise<void> {
+): Promise<ReadonlyMap<number, State>> {
   const places = await deps.log.offsets(definition.consumes.name)
   const behind = new Map<number, Offset>(places.map(({ partition, end }) => [partition, end]))
   const total = places.reduce((sum, { end }) => sum + end, 0)
   const reached = new Map<number, Offset>()
   const finished = Promise.withResolvers<void>()
-  const advance = (partition: number, nextOffset: Offset): void => {
+  const states = new Map<number, State>()
+  const advance = (partition: number, state: State, nextOffset: Offset): void => {
+    states.set(partition, state)
     reached.set(partition, nextOffset)
     if (nextOffset >= (behind.get(partition) ?? 0)) behind.delete(partition)
     onProgress(
@@ -30,13 +33,14 @@ export async function runToEnd<State, Input extends FoldInput<unknown>>(
     if (behind.size === 0) finished.resolve()
   }
   const observer: PartitionObserver<State> = {
-    restored: (partition, _state, nextOffset) => advance(partition, nextOffset),
-    folded: (partition, _state, nextOffset) => advance(partition, nextOffset),
+    restored: advance,
+    folded: advance,
     revoked: () => {},
   }
   const running = await runService(definition, deps, observer, { once: true })
   try {
     await Promise.race([finished.promise, running.ended])
+    return states
   } finally {
     await running.stop()
   }

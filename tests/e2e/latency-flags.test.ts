@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, jest, test } from '@jest/globals'
 import { latencyCommand } from '#cli/latency.ts'
@@ -76,8 +76,9 @@ const flags: Readonly<Record<string, Flag>> = {
   },
   '--dry-run-alert': {
     check: (dataDir, { stdout }) => {
-      expect(JSON.parse(stdout)).toMatchObject({ status: 'ok' })
-      expect(existsSync(join(dataDir, 'out'))).toBe(false)
+      const { status, job_id } = JSON.parse(stdout)
+      expect(status).toBe('ok')
+      expect(readFileSync(join(dataDir, `out/latency_alerts/${job_id}.json`), 'utf8')).toBe('[]\n')
     },
   },
   '--dry-run': {

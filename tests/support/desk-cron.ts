@@ -24,10 +24,18 @@ export interface CronRun {
 export class CronDesk {
   readonly dataDir: string
   readonly clock: ManualClock
+  #env: Readonly<Record<string, string>>
 
-  constructor(main: string, startAt: Instant, alert?: string) {
+  /** @param env of every run */
+  constructor(main: string, startAt: Instant, alert?: string, env: Readonly<Record<string, string>> = {}) {
     this.dataDir = freshDesk(main, alert)
     this.clock = new ManualClock(startAt)
+    this.#env = env
+  }
+
+  /** Runs have this environment from now on. */
+  setEnv(env: Readonly<Record<string, string>>): void {
+    this.#env = env
   }
 
   /** Both clocks go on to an instant, as they do between two runs of cron. */
@@ -37,7 +45,7 @@ export class CronDesk {
 
   async latency(...args: readonly string[]): Promise<CronRun> {
     const [stdout, stderr] = [new CapturedText(), new CapturedText()]
-    const context = { stdout, stderr, env: {}, cwd: this.dataDir, clock: this.clock }
+    const context = { stdout, stderr, env: this.#env, cwd: this.dataDir, clock: this.clock }
     const program = createProgram(context)
     const notInterrupted = new AbortController().signal
     latencyCommand(program, (session, flags) => latency({ ...session, interrupted: () => notInterrupted }, flags))

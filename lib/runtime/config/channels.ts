@@ -1,6 +1,7 @@
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { ChannelConfig, DeliveryConfig } from '#lib/config.ts'
+import { secretFault } from '#lib/delivery/signature.ts'
 import { parseDuration, SECOND_MS } from '#lib/time.ts'
 import { type EnvironmentVariables, readSecret, secretProblem } from '../secrets.ts'
 import type { RawAlertConfig, RawChannel, RawConfig } from './raw.ts'
@@ -70,7 +71,19 @@ export function checkChannels(
     if (used.has(name))
       for (const key of ['url_env', 'secret_env', 'key_env'] as const) {
         const variable = channel[key]
-        const problem = variable === undefined ? undefined : secretProblem(env, variable)
+        const problem =
+          variable === undefined ? undefined : (secretProblem(env, variable) ?? weakness(key, variable, env))
         if (problem) report(['channels', name, key], variable, problem)
       }
+}
+
+/** What is wrong with a secret that signs, or with the one before it while it is rotated. */
+function weakness(key: string, variable: string, env: EnvironmentVariables): string | undefined {
+  if (key !== 'secret_env') return undefined
+  for (const name of [variable, `${variable}${PREVIOUS}`]) {
+    const secret = readSecret(env, name)
+    const fault = secret === undefined ? undefined : secretFault(secret)
+    if (fault !== undefined) return `the secret in ${name} cannot be used: ${fault}`
+  }
+  return undefined
 }

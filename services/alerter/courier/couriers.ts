@@ -1,3 +1,4 @@
+import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { Offset } from '#lib/eventlog/port.ts'
 import type { PartitionObserver } from '#lib/runtime/run.ts'
@@ -51,6 +52,11 @@ export class Couriers {
       if (couriers.length === partitions) return void (await Promise.all(couriers.map((courier) => courier.settled())))
       await Promise.race([this.#started.promise, this.ended])
     }
+  }
+
+  /** Messages that no receiver has taken while this process had their partitions. */
+  untold(): readonly LedgerMessage[] {
+    return [...this.#taken.values()].flatMap(({ courier }) => courier?.untold() ?? [])
   }
 
   /** Lets running requests end; what waits is told by the next start. Idempotent. */

@@ -103,6 +103,11 @@ export class House {
     await this.tell(subject, notice, others, `${channel} answered ${status}`)
   }
 
+  /** Resolves when each message is accepted, given up or past its fast schedule. */
+  settled(): Promise<void> {
+    return this.#dispatcher.settled()
+  }
+
   /** Lets running requests end; what waits is told by the next start. Idempotent. */
   async stop(): Promise<void> {
     const ledger = await this.#ledger?.catch(() => null)

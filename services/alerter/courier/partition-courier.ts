@@ -7,7 +7,7 @@ import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
-import { SECOND_MS } from '#lib/time.ts'
+import { type Instant, SECOND_MS } from '#lib/time.ts'
 import { Deciding, type DecidingDependencies } from './deciding.ts'
 import { type EpisodeBook, oldestAt } from './episode-book.ts'
 import type { House } from './house.ts'
@@ -36,6 +36,7 @@ export class PartitionCourier {
   readonly #deps: CourierDependencies
   readonly #partition: number
   readonly #book: EpisodeBook
+  readonly #startedAt: Instant
   readonly #dispatcher: Dispatcher
   readonly #stopping = new AbortController()
   #woken = new AbortController()
@@ -48,6 +49,7 @@ export class PartitionCourier {
     this.#deps = deps
     this.#partition = partition
     this.#book = book
+    this.#startedAt = deps.clock.now()
     this.#dispatcher = new Dispatcher({
       ...deps,
       courier: deps.ids.next(),
@@ -72,6 +74,14 @@ export class PartitionCourier {
     while (this.#book.undecided.size > 0 || (this.#book.episodes.size > 0 && this.#deciding === null))
       await Promise.race([this.#round.promise, this.ended])
     await this.#dispatcher.settled()
+  }
+
+  /** Messages that no receiver has taken since this courier started. */
+  untold(): readonly LedgerMessage[] {
+    return [...(this.#deciding?.ledger.messages() ?? [])].filter((message) => {
+      const outcome = message.attempts.at(-1)?.outcome
+      return message.decision.send && !isAccepted(message) && (!outcome || outcome.at >= this.#startedAt)
+    })
   }
 
   /** Lets running requests end; what waits is told by the next start. Idempotent. */

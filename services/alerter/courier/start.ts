@@ -1,4 +1,5 @@
 import { CommandTopic } from '#lib/commands/command-topic.ts'
+import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
@@ -13,6 +14,8 @@ import { courier } from './service.ts'
 export interface RunningCourier extends RunningService {
   /** Resolves when all that the log holds is told, or past its fast schedule. */
   settled(): Promise<void>
+  /** Messages that no receiver has taken while it ran. */
+  untold(): readonly LedgerMessage[]
 }
 
 /** Starts the courier in this process: the fold that remembers, and the edge that tells. @throws OBS_LOG_GROUP_HELD */
@@ -43,7 +46,11 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
       return memory.waitsFor
     },
     ended: Promise.race([memory.ended, couriers.ended, house.failed, watching]),
-    settled: () => couriers.settled(),
+    async settled() {
+      await couriers.settled()
+      await house.settled()
+    },
+    untold: () => couriers.untold(),
     reload: (config) => outlets.reload(config),
     async stop() {
       commands.stop()

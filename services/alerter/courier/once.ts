@@ -1,0 +1,72 @@
+import { CommandTopic } from '#lib/commands/command-topic.ts'
+import type { DeliveryDecision } from '#lib/delivery/facts.ts'
+import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
+import { codecOf, type Environment } from '#lib/runtime/environment.ts'
+import { runToEnd, unlessEnded } from '#lib/runtime/run-to-end.ts'
+import { topics } from '#lib/topics.ts'
+import { Deciding } from './deciding.ts'
+import { oldestAt } from './episode-book.ts'
+import { LONGEST_DELIVERY_MS } from './retry.ts'
+import { courier } from './service.ts'
+import { startCourier } from './start.ts'
+import { isOfHouse } from './subjects.ts'
+
+/**
+ * Tells everything that the log holds, once: what a command does that is not there to stay.
+ *
+ * @returns messages that no receiver has taken so far; whoever comes next goes on with those that may still be taken
+ * @throws OBS_LOG_GROUP_HELD when a courier runs elsewhere, which does this itself · the signal's reason
+ */
+export async function tellOnce(env: Environment, interrupted: AbortSignal): Promise<readonly LedgerMessage[]> {
+  const running = await startCourier(env, { once: true })
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(interrupted.reason)
+  interrupted.addEventListener('abort', abort, { once: true })
+  try {
+    if (interrupted.aborted) abort()
+    await Promise.race([unlessEnded(running, running.settled()), aborted])
+    return running.untold()
+  } finally {
+    interrupted.removeEventListener('abort', abort)
+    await running.stop()
+  }
+}
+
+/** A decision that binds nobody. */
+export interface TriedDecision {
+  /** Of `obs.alert.v1` and of the ledger. */
+  readonly partition: number
+  readonly decision: DeliveryDecision
+}
+
+/**
+ * Decides about everything that nobody has decided about, and sends nothing. For an environment on an overlay: what it
+ * claims there binds nobody.
+ *
+ * @returns the decisions, in the order in which they were made
+ */
+export async function decideOnce(env: Environment, interrupted: AbortSignal): Promise<readonly TriedDecision[]> {
+  const commands = new CommandTopic(env.log, codecOf(env, topics.command))
+  const deps = { clock: env.clock, plans: env.plans, commands, config: () => env.config }
+  const tried: TriedDecision[] = []
+  for (const [partition, book] of await runToEnd(courier, env)) {
+    const sinceAt = Math.min(oldestAt(book) ?? Number.POSITIVE_INFINITY, env.clock.now() - LONGEST_DELIVERY_MS)
+    const place = { partition, sinceAt, isAbout: (subject: string) => !isOfHouse(subject) }
+    const ledger = await Ledger.open(env.log, codecOf(env, topics.delivery), place)
+    const deciding = new Deciding(deps, { book, ledger }, interrupted)
+    for (const transition of book.undecided.values()) {
+      const isKnown = ledger.about(transition.key).length > 0
+      const messages = await deciding.aboutTransition(transition)
+      if (!isKnown) tried.push(...messages.map(({ decision }) => ({ partition, decision })))
+    }
+  }
+  return tried
+}
+
+/** Writes decisions to the ledger as those of a dry run, which bind nobody. */
+export async function recordDryRun(env: Environment, tried: readonly TriedDecision[]): Promise<void> {
+  for (const { partition, decision } of tried) {
+    const ledger = await Ledger.open(env.log, codecOf(env, topics.delivery), { partition, sinceAt: env.clock.now() })
+    await ledger.claim([{ ...decision, dryRun: true }])
+  }
+}

@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { exitCodes } from '#lib/errors.ts'
+import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
+import { CronDesk, CSV_HEADER, csvRow } from '#tests/support/desk-cron.ts'
+import { factsOf } from '#tests/support/desk-log.ts'
+import { answering, openReceiver, type Receiver } from '#tests/support/receiver.ts'
+
+jest.setTimeout(90_000)
+
+/** `obstream latency` tells people; with a dry run it writes what it would say. */
+
+const NOON = Date.UTC(2026, 5, 27, 12)
+const QUARTER = 15 * MINUTE_MS
+const SIGNALS = 'inputs/signals.csv'
+const MAIN = `sources:
+  - {id: signals, kind: csv, path: ${SIGNALS}, interval: 15m}
+channels:
+  ops: {kind: webhook, url_env: OPS_URL, secret_env: OPS_SECRET}
+routes: {warning: [ops], critical: [ops]}
+`
+const RULES = `rules:
+  - {id: latency_p95, match: "*", threshold_ms: 5000, min_samples: 3}
+delivery: {max_retries: 0, allow_hosts: [127.0.0.1]}
+`
+const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+const JOB = '20260627T141500Z-latency'
+
+let desk: CronDesk
+let receiver: Receiver
+
+/** A desk with two slow hours behind it; the run that decides the warning is the next one. */
+beforeEach(async () => {
+  receiver = await openReceiver()
+  desk = new CronDesk(MAIN, NOON, RULES, secrets())
+  desk.put(SIGNALS, CSV_HEADER)
+  for (let i = 0; i < 9; i++) {
+    desk.goTo(NOON + i * QUARTER)
+    expect(await desk.latency()).toMatchObject({ code: 0 })
+    desk.append(SIGNALS, csvRow('signals', NOON + i * QUARTER, 7_000 + i))
+  }
+  expect(receiver.received.length).toBe(0)
+  desk.goTo(NOON + 2 * HOUR_MS + QUARTER)
+})
+afterEach(async () => {
+  desk.remove()
+  await receiver.close()
+})
+
+const secrets = () => ({ OPS_URL: receiver.url('/hook'), OPS_SECRET: SECRET })
+const requestsOf = (): unknown => JSON.parse(readFileSync(join(desk.dataDir, `out/latency_alerts/${JOB}.json`), 'utf8'))
+const ledgerKeys = async (): Promise<readonly string[]> =>
+  (await factsOf(desk.dataDir, topics.delivery)).map(({ key }) => key)
+
+test('an alert is told by the run that decides it, once', async () => {
+  expect(await desk.latency()).toMatchObject({ code: 0 })
+  expect(receiver.received.map(({ body }) => JSON.parse(body.toString()).type)).toEqual(['obs.alert.opened'])
+  desk.goTo(NOON + 2 * HOUR_MS + 2 * QUARTER)
+  expect(await desk.latency()).toMatchObject({ code: 0 })
+  expect(receiver.received.length).toBe(1)
+})
+
+test('what nobody has taken ends the run with 69, its files are written, and the next run tries again', async () => {
+  receiver.follow(answering(503))
+  const { code, stderr } = await desk.latency()
+  expect({ code, stderr }).toEqual({
+    code: exitCodes.unavailable,
+    stderr: expect.stringContaining('OBS_DELIVERY_UNAVAILABLE'),
+  })
+  expect(existsSync(join(desk.dataDir, 'ops/signal_latency.csv'))).toBe(true)
+  receiver.follow(answering(200))
+  desk.goTo(NOON + 5 * HOUR_MS)
+  await desk.latency()
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBeLessThan(
+    receiver.received.length,
+  )
+})
+
+test('what a receiver refuses ends the run with 78 and the command that sends it again', async () => {
+  receiver.follow(answering(400, 'no such hook'))
+  const { code, stderr } = await desk.latency()
+  expect(code).toBe(exitCodes.configuration)
+  expect(stderr).toContain('rejected, no such hook; `obstream deliver msg_')
+})
+
+describe('--dry-run-alert', () => {
+  test('writes what would be sent, sends nothing, needs no secret, and does not stand in the way of the real message', async () => {
+    desk.setEnv({})
+    expect(await desk.latency('--dry-run-alert')).toMatchObject({ code: 0 })
+    expect(receiver.received.length).toBe(0)
+    const tried = requestsOf() as readonly { body: string }[]
+    expect(tried).toEqual([
+      {
+        channel: 'ops',
+        type: 'obs.alert.opened',
+        message_id: expect.stringMatching(/^msg_/),
+        body: expect.any(String),
+      },
+    ])
+    expect(await ledgerKeys()).toEqual([expect.stringMatching(/\/ops\/decision\/dry-run$/)])
+    desk.setEnv(secrets())
+    desk.goTo(NOON + 2 * HOUR_MS + 2 * QUARTER)
+    expect(await desk.latency()).toMatchObject({ code: 0 })
+    expect(receiver.received.map(({ body }) => body.toString())).toEqual(tried.map(({ body }) => body))
+  })
+})
+
+describe('--dry-run', () => {
+  test('writes what would be sent, and the ledger stays as it was', async () => {
+    expect(await desk.latency('--dry-run')).toMatchObject({ code: 0 })
+    expect(receiver.received.length).toBe(0)
+    expect(requestsOf()).toHaveLength(1)
+    expect(await ledgerKeys()).toEqual([])
+  })
+})
