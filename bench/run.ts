@@ -4,8 +4,8 @@ import { describeLoad, describeMachine } from './machine.ts'
 import { writeSection } from './results.ts'
 
 /**
- * `npm run bench [-- log rollup alerter kafka kafka-latency]`: measures the hot paths, each file in a process of its own, and writes its
- * section of `bench/results.md`.
+ * `npm run bench [-- log rollup alerter kafka kafka-latency deliveries delivery-latency]`: measures the hot paths, each file
+ * in a process of its own, and writes its section of `bench/results.md`.
  */
 const TITLES: Readonly<Record<string, string>> = {
   log: 'The event log',
@@ -13,6 +13,8 @@ const TITLES: Readonly<Record<string, string>> = {
   alerter: 'The alerter',
   kafka: 'Rollup on Kafka',
   'kafka-latency': 'From tick to alert on Kafka',
+  deliveries: 'Deliveries',
+  'delivery-latency': 'From tick to receiver',
 }
 
 const named = process.argv.slice(2)
