@@ -7,6 +7,7 @@ import { alerter } from '#services/alerter/service.ts'
 import { writeWindows } from './alerter/windows.ts'
 import { openBenchLog } from './bench-log.ts'
 import { runChild } from './child.ts'
+import { type AlertmanagerRun, alertmanagerVersion, runAlertmanager } from './deliveries/alertmanager.ts'
 import type { CourierRun } from './deliveries/courier.ts'
 import { createDesk, openDesk, secretsFor } from './deliveries/desk.ts'
 import { FastReceiver } from './deliveries/fast-receiver.ts'
@@ -46,15 +47,18 @@ async function throughput(): Promise<string> {
   try {
     const { sent, run, mostAtOnce, connections } = told
     const plain = await postPlainly(told)
+    const alertmanager = await byAlertmanager(told)
     return `${count(ALERTS)} alerts that open, become critical and end: ${count(sent.length)} transitions wait in the log, one webhook is told. One courier in
 a process of its own on the SQLite log; each message is a decision, an intent and an outcome in the ledger, durable one before the
 next. The receiver, in another process, got each of them once, byte for byte as decided. Beside it: undici posts the same bodies,
-with as many at once as the courier had at most, and keeps no ledger.
+with as many at once as the courier had at most, and keeps no ledger; Alertmanager is given as many alerts in one request, each a
+group of its own, and keeps a log of notifications that it writes to the disk now and then.
 
 ${markdownTable([
   ['', 'messages', 'at once, at most', 'connections', 'wall', 'CPU', 'peak RSS', 'messages a second'],
   rowOf('courier', { run, messages: sent.length, mostAtOnce, connections }),
   rowOf('undici, plain POSTs', { ...plain, messages: sent.length }),
+  alertmanager,
 ])}
 
 The courier reaches ${((100 * plain.run.seconds) / run.seconds).toFixed(0)} % of plain POSTs.`
@@ -111,8 +115,10 @@ async function writeTransitions(path: string, alerts: number, course: readonly b
   await bench.log.close()
 }
 
+type Run = CourierRun | PlainRun | AlertmanagerRun
+
 interface Posted {
-  readonly run: CourierRun | PlainRun
+  readonly run: Run
   readonly mostAtOnce: number
   readonly connections: number
 }
@@ -125,6 +131,19 @@ async function postPlainly({ dataDir, sent, mostAtOnce }: Told): Promise<Posted>
   const { arrivals, ...seen } = receiver.take()
   if (!isSame(sent, arrivals)) throw new Error('plain POSTs have brought something else')
   return { run, ...seen }
+}
+
+/** Its row. */
+async function byAlertmanager({ dataDir, sent }: Told): Promise<readonly string[]> {
+  const version = alertmanagerVersion()
+  if (version === null)
+    return ['Alertmanager', 'MISSING: `apt-get install prometheus-alertmanager`', ...Array(6).fill('')]
+  const run = await runAlertmanager(dataDir, sent.length, receiver)
+  const { arrivals, ...seen } = receiver.take()
+  const told = new Set(arrivals.map(({ body }) => JSON.parse(body).commonLabels.source))
+  if (told.size !== sent.length || arrivals.length !== sent.length)
+    throw new Error('Alertmanager has told something else')
+  return rowOf(`Alertmanager ${version}`, { run, messages: sent.length, ...seen })
 }
 
 type WithBody = { readonly body: string }
@@ -140,6 +159,6 @@ function rowOf(name: string, { run, ...posted }: Posted & { readonly messages: n
   return [name, ...figures, ...columnsOf(run), rate(messages / run.seconds)]
 }
 
-function columnsOf({ seconds, cpuSeconds, peakRssMiB }: CourierRun | PlainRun): readonly string[] {
+function columnsOf({ seconds, cpuSeconds, peakRssMiB }: Run): readonly string[] {
   return [`${seconds.toFixed(1)} s`, `${cpuSeconds.toFixed(1)} s`, `${count(peakRssMiB)} MiB`]
 }

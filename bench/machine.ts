@@ -41,9 +41,14 @@ export function cpuSecondsOf(pid: number): number {
   return (Number(user) + Number(system)) / TICKS_A_SECOND
 }
 
+/** The most memory that a process ever held, in MiB. @param status its `/proc/<pid>/status` */
+export function peakRssMiBOf(status: string): number {
+  const [, peakKiB] = /^VmHWM:\s+(\d+) kB$/m.exec(status)!
+  return Number(peakKiB) / 1024
+}
+
 /** What this process has used so far. */
 export function readUsage(): Usage {
   const { user, system } = process.cpuUsage()
-  const [, peakKiB] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))!
-  return { cpuSeconds: (user + system) / 1e6, peakRssMiB: Number(peakKiB) / 1024 }
+  return { cpuSeconds: (user + system) / 1e6, peakRssMiB: peakRssMiBOf(readFileSync('/proc/self/status', 'utf8')) }
 }

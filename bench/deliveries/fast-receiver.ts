@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Instant } from '#lib/time.ts'
 
 /** A request that came. */
@@ -10,6 +11,8 @@ export interface Arrival {
   /** When its head was there. */
   readonly headAt: Instant
 }
+
+const LOOK_EVERY_MS = 5
 
 /** A receiver on this machine that takes everything at once, and remembers it. */
 export class FastReceiver {
@@ -36,6 +39,11 @@ export class FastReceiver {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`
+  }
+
+  /** Resolves when so many requests came since the last `take`. @throws the signal's reason */
+  async hasTaken(count: number, signal: AbortSignal): Promise<void> {
+    while (this.#arrivals.length < count) await wait(LOOK_EVERY_MS, undefined, { signal })
   }
 
   /** What came since the last call, in order, over how many connections, and how many requests ran at once at most. */
