@@ -111,8 +111,7 @@ export class Dispatcher {
 
   /** Resolves when every message is accepted, given up, or past its fast schedule. */
   async settled(): Promise<void> {
-    while ([...this.#lanes.values()].some(({ isSlow }) => !isSlow))
-      await Promise.race([this.#changed.promise, this.failed])
+    while (this.#lanes.values().some(({ isSlow }) => !isSlow)) await Promise.race([this.#changed.promise, this.failed])
   }
 
   /** Lets running requests end and tells their outcome; what waits is sent by the next start. Idempotent. */

@@ -22,6 +22,12 @@ export interface DecidingDependencies {
   config(): Config
 }
 
+/** Verdicts, and the commands that they rest on. */
+interface Decided {
+  readonly verdicts: readonly Verdict[]
+  readonly standing: Standing
+}
+
 /**
  * Decides what is told of the transitions of one partition, and claims that in the ledger. What was claimed before, by
  * whomever, stands: nothing is decided twice.
@@ -52,28 +58,31 @@ export class Deciding {
       const [plan, standing] = [await this.#planOf(transition), await commands.standing()]
       const told = this.#toldOf(alert.alertId)
       const known = { book: this.#book, plan, standing, config: this.#deps.config(), told, now: clock.now() }
-      await this.#claim(key, transition, decide(questionAbout(transition, known)))
+      await this.#claim(key, transition, { verdicts: decide(questionAbout(transition, known)), standing })
     }
     return this.#ledger.about(key)
   }
 
-  /** Whether nobody has acknowledged a critical alert in time, which is told once. @returns the messages, if so */
-  async aboutSilentOperator({ isOpen, transitions }: Episode): Promise<readonly LedgerMessage[]> {
+  /** Which critical alerts nobody has acknowledged in time; each is told once. @returns the messages, alert by alert */
+  async *aboutSilentOperators(): AsyncGenerator<readonly LedgerMessage[]> {
+    const overdue = this.#book.episodes
+      .values()
+      .flatMap((episode) => this.#overdue(episode))
+      .toArray()
+    if (overdue.length === 0) return
     const { config, clock, commands } = this.#deps
     const { routes, delivery } = config()
-    const critical = isOpen && routes.unacknowledged.length > 0 ? transitions.find(isCritical) : undefined
-    if (!critical) return []
-    const { alertId } = critical.alert
-    const subject = unacknowledgedSubject(alertId)
-    if (this.#ledger.about(subject).length > 0) return []
-    const toldAt = this.#toldAt(critical.key)
-    if (toldAt === undefined || clock.now() < toldAt + delivery.ackWithinMs) return []
-    const standing: Standing = await commands.standing()
-    if (standing.acknowledgementOf(alertId)) return []
-    const silences = standing.silencesFor(labelsIn(await this.#planOf(critical), critical.alert), clock.now())
+    const standing = await commands.standing()
     const within = formatDuration(delivery.ackWithinMs)
-    await this.#claim(subject, critical, decideUnacknowledged(routes.unacknowledged, silences, within))
-    return this.#ledger.about(subject)
+    for (const transition of overdue) {
+      const { alert } = transition
+      if (standing.acknowledgementOf(alert.alertId)) continue
+      const silences = standing.silencesFor(labelsIn(await this.#planOf(transition), alert), clock.now())
+      const subject = unacknowledgedSubject(alert.alertId)
+      const verdicts = decideUnacknowledged(routes.unacknowledged, silences, within)
+      await this.#claim(subject, transition, { verdicts, standing })
+      yield this.#ledger.about(subject)
+    }
   }
 
   /** Whether another channel is to take the place of one that failed. @returns its message, if so */
@@ -86,21 +95,21 @@ export class Deciding {
     if (!failed || fallback === null || fallback === channel || code === 'fallback') return undefined
     const transition = this.#transitionOf(subject)
     if (!transition || this.#ledger.message({ subject, channel: fallback })?.decision.send) return undefined
-    await this.#claim(subject, transition, [decideFallback(fallback, channel, outcome.attempt)])
+    const standing = await this.#deps.commands.standing()
+    const verdicts = [decideFallback(fallback, channel, outcome.attempt)]
+    await this.#claim(subject, transition, { verdicts, standing })
     return this.#ledger.message({ subject, channel: fallback })
   }
 
-  async #claim(subject: string, transition: Transition, judged: readonly Verdict[]): Promise<void> {
-    const { clock, commands } = this.#deps
+  async #claim(subject: string, transition: Transition, { verdicts: judged, standing }: Decided): Promise<void> {
     const config = this.#deps.config()
-    const standing = await commands.standing()
     const verdicts = avoidingGone(judged, (channel) => this.#goneSince(channel, standing), config.delivery.fallback)
     const { env, channels, locale } = config
     const plan = await this.#planOf(transition)
     const acknowledgement = standing.acknowledgementOf(transition.alert.alertId)
     const notice = (verdict: Verdict): Notice =>
       noticeOf(transition, verdict, { plan, locale, acknowledgement, verdicts })
-    const decidedAt = clock.now()
+    const decidedAt = this.#deps.clock.now()
     const context = contextOf(config, plan)
     await this.#ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice }, verdicts))
   }
@@ -117,6 +126,15 @@ export class Deciding {
     const plan = this.#deps.plans.get(alert.plan) ?? (await this.#deps.plans.wait(alert.plan, this.#signal))
     if (!plan) throw this.#signal.reason
     return plan
+  }
+
+  /** The critical transition of an open alert that was told so long ago that somebody should have acknowledged it; one or none. */
+  #overdue({ isOpen, transitions }: Episode): readonly Transition[] {
+    const { routes, delivery } = this.#deps.config()
+    const critical = isOpen && routes.unacknowledged.length > 0 ? transitions.find(isCritical) : undefined
+    if (!critical || this.#ledger.about(unacknowledgedSubject(critical.alert.alertId)).length > 0) return []
+    const toldAt = this.#toldAt(critical.key)
+    return toldAt === undefined || this.#deps.clock.now() < toldAt + delivery.ackWithinMs ? [] : [critical]
   }
 
   /** Channels that were told anything of an alert, in the order they were. */

@@ -120,8 +120,7 @@ export class PartitionCourier {
       this.#sendAll(ledger, await by.aboutTransition(transition))
       this.#book.undecided.delete(transition.key)
     }
-    for (const episode of this.#book.episodes.values())
-      if (episode.isOpen) this.#sendAll(ledger, await by.aboutSilentOperator(episode))
+    for await (const messages of by.aboutSilentOperators()) this.#sendAll(ledger, messages)
   }
 
   /** What an earlier courier has decided and not brought to an end is gone on with first. */
