@@ -89,13 +89,9 @@ function desk(partitions: number): string {
 
 async function measure({ name, dataDir, places, commands }: Scene): Promise<readonly string[]> {
   try {
-    const lives = commands.map((args) => new Life(args, secrets))
-    for (const life of lives) await Promise.race([life.runs, life.ended.then(failed)])
-    await wait(DURATION_S * SECOND_MS)
-    for (const life of lives.slice(0, -1)) await stop(life)
-    // The last one tells; what it has decided is told by then.
-    await wait(SETTLES_MS)
-    await stop(lives.at(-1)!)
+    // Topics and schemas, before several begin at once.
+    await (await openDesk(dataDir, places)).close()
+    await live(commands)
     const env = await openDesk(dataDir, places)
     const { arrivals } = receiver.take()
     const latencies = await latenciesOf(env, arrivals).finally(() => env.close())
@@ -104,6 +100,22 @@ async function measure({ name, dataDir, places, commands }: Scene): Promise<read
     return [name, ...figures, ...[50, 99, 100].map((percent) => `${at(ascending, percent)} ms`)]
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
+  }
+}
+
+/** Runs the commands for the time that is measured, and ends them in the order of the data flow. */
+async function live(commands: Scene['commands']): Promise<void> {
+  const lives = commands.map((args) => new Life(args, secrets))
+  try {
+    for (const life of lives) await Promise.race([life.runs, life.ended.then(failed)])
+    await wait(DURATION_S * SECOND_MS)
+    for (const life of lives.slice(0, -1)) await stop(life)
+    // The last one tells; what it has decided is told by then.
+    await wait(SETTLES_MS)
+    await stop(lives.at(-1)!)
+  } catch (error) {
+    await Promise.allSettled(lives.map((life) => life.kill()))
+    throw error
   }
 }
 
