@@ -15,6 +15,8 @@ export class CommandTopic {
   readonly #standing = new Standing()
   #next: Offset = 0
   #reading: Promise<void> = Promise.resolve()
+  /** The read that begins when the one that runs has ended. */
+  #asked: Promise<void> | null = null
   readonly #stopping = new AbortController()
 
   constructor(log: EventLog, codec: TopicCodec<CommandFact>) {
@@ -68,10 +70,19 @@ export class CommandTopic {
     this.#stopping.abort(new ObstreamError('OBS_LOG_UNAVAILABLE', 'the commands are read no more: their reader stops'))
   }
 
-  /** One reader at a time: two would fold the same records twice, or in another order. */
+  /**
+   * One reader at a time: two would fold the same records twice, or in another order. Who asks while one runs shares the
+   * next.
+   */
   #readOn(): Promise<void> {
-    this.#reading = this.#reading.catch(() => {}).then(() => this.#read())
-    return this.#reading
+    this.#asked ??= this.#reading
+      .catch(() => {})
+      .then(() => {
+        this.#asked = null
+        return this.#read()
+      })
+    this.#reading = this.#asked
+    return this.#asked
   }
 
   async #read(): Promise<void> {

@@ -24,6 +24,8 @@ export interface CourierDependencies extends DecidingDependencies, Pick<Dispatch
 }
 
 const RETRY_MS = SECOND_MS
+/** Alerts that are decided about at the same time. */
+const DECIDED_AT_ONCE = 64
 /** How late a missing acknowledgement may be noticed. */
 const LOOK_EVERY_MS = 5 * SECOND_MS
 
@@ -111,15 +113,21 @@ export class PartitionCourier {
       }
   }
 
+  /** Many alerts at once, which then share what a write takes; the transitions of each in order. */
   async #decideAll(): Promise<void> {
     const { signal } = this.#stopping
     if (this.#book.episodes.size === 0) return
     const { ledger, by } = await this.#open()
-    for (const transition of [...this.#book.undecided.values()]) {
-      signal.throwIfAborted()
-      this.#sendAll(ledger, await by.aboutTransition(transition))
-      this.#book.undecided.delete(transition.key)
+    const alerts = Map.groupBy(this.#book.undecided.values(), ({ alert }) => alert.alertId).values()
+    const decideNext = async (): Promise<void> => {
+      for (const transitions of alerts)
+        for (const transition of transitions) {
+          signal.throwIfAborted()
+          this.#sendAll(ledger, await by.aboutTransition(transition))
+          this.#book.undecided.delete(transition.key)
+        }
     }
+    await allEnded(Array.from({ length: DECIDED_AT_ONCE }, decideNext))
     for await (const messages of by.aboutSilentOperators()) this.#sendAll(ledger, messages)
   }
 
@@ -151,4 +159,9 @@ export class PartitionCourier {
     const instead = await by.aboutFailure(message)
     if (instead) this.#sendAll(ledger, [instead])
   }
+}
+
+/** Resolves when all have ended. @throws the first fault among them */
+async function allEnded(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { verifyMessage } from '#lib/delivery/signature.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
-import { hours, MONDAY } from '../desk.ts'
+import { hours, inOrder, MONDAY } from '../desk.ts'
 import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
 
 /** The third window of `hours('B B B')` is decided then. */
@@ -72,6 +72,18 @@ describe('three breaches', () => {
     const [trigger, resolve] = desk.receivers.pagerduty.received.map(({ body }) => bodyOf(body))
     expect(resolve).toMatchObject({ event_action: 'resolve', dedup_key: trigger.dedup_key })
   })
+})
+
+test('many alerts are told at the same time, and each of them in order', async () => {
+  desk.routes({ critical: ['ops'] })
+  const sources = Array.from({ length: 100 }, (_, i) => `router_${i}`)
+  await desk.append(inOrder(...sources.map((source) => hours('B B B R R', MONDAY, { source }))))
+  await tellAll()
+  const bodies = desk.receivers.webhook.received.map(({ body }) => bodyOf(body))
+  const told = Map.groupBy(bodies, ({ data }) => data.alerts[0].id)
+  expect(told.size).toBe(sources.length)
+  for (const ofAlert of told.values())
+    expect(ofAlert.map(({ type }) => type)).toEqual(['obs.alert.opened', 'obs.alert.escalated', 'obs.alert.resolved'])
 })
 
 test('503, 503, 200: the log line tells of three attempts, and all of them had the same id and bytes', async () => {
