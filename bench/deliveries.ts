@@ -30,7 +30,6 @@ interface Told {
   readonly dataDir: string
   readonly sent: readonly Sent[]
   readonly run: CourierRun
-  readonly mostAtOnce: number
   readonly connections: number
 }
 
@@ -45,18 +44,18 @@ try {
 async function throughput(): Promise<string> {
   const told = await tell(ALERTS, COURSE)
   try {
-    const { sent, run, mostAtOnce, connections } = told
+    const { sent, run, connections } = told
     const plain = await postPlainly(told)
     const alertmanager = await byAlertmanager(told)
     return `${count(ALERTS)} alerts that open, become critical and end: ${count(sent.length)} transitions wait in the log, one webhook is told. One courier in
 a process of its own on the SQLite log; each message is a decision, an intent and an outcome in the ledger, durable one before the
 next. The receiver, in another process, got each of them once, byte for byte as decided. Beside it: undici posts the same bodies,
-with as many at once as the courier had at most, and keeps no ledger; Alertmanager is given as many alerts in one request, each a
+over as many connections as the courier has opened, and keeps no ledger; Alertmanager is given as many alerts in one request, each a
 group of its own, and keeps a log of notifications that it writes to the disk now and then.
 
 ${markdownTable([
-  ['', 'messages', 'at once, at most', 'connections', 'wall', 'CPU', 'peak RSS', 'messages a second'],
-  rowOf('courier', { run, messages: sent.length, mostAtOnce, connections }),
+  ['', 'messages', 'connections', 'wall', 'CPU', 'peak RSS', 'messages a second'],
+  rowOf('courier', { run, messages: sent.length, connections }),
   rowOf('undici, plain POSTs', { ...plain, messages: sent.length }),
   alertmanager,
 ])}
@@ -90,14 +89,14 @@ async function tell(alerts: number, course: readonly boolean[]): Promise<Told> {
   const dataDir = createDesk('', '{id: latency_p95, match: "*", threshold_ms: 140}')
   await writeTransitions(join(dataDir, 'log/obstream.db'), alerts, course)
   const run = await runChild<CourierRun>(new URL('deliveries/courier.ts', import.meta.url), [dataDir])
-  const { arrivals, connections, mostAtOnce } = receiver.take()
+  const { arrivals, connections } = receiver.take()
   const env = await openDesk(dataDir)
   const sent = sentAmong(await messagesIn(env))
   const { end } = (await env.log.offsets(topics.alert.name))[0]!
   await env.close()
   if (sent.length !== end) throw new Error(`of ${end} transitions ${sent.length} were decided to be told`)
   assertDelivered(sent, arrivals)
-  return { dataDir, sent, run, connections, mostAtOnce }
+  return { dataDir, sent, run, connections }
 }
 
 /** The transitions that the alerter's own fold makes of windows that were decided in the last minutes: all are news. */
@@ -119,14 +118,13 @@ type Run = CourierRun | PlainRun | AlertmanagerRun
 
 interface Posted {
   readonly run: Run
-  readonly mostAtOnce: number
   readonly connections: number
 }
 
-async function postPlainly({ dataDir, sent, mostAtOnce }: Told): Promise<Posted> {
+async function postPlainly({ dataDir, sent, connections }: Told): Promise<Posted> {
   const path = join(dataDir, 'bodies.json')
   writeFileSync(path, JSON.stringify(sent.map(({ body }) => body)))
-  const args = [receiver.url, path, String(mostAtOnce)]
+  const args = [receiver.url, path, String(connections)]
   const run = await runChild<PlainRun>(new URL('deliveries/plain-posts.ts', import.meta.url), args)
   const { arrivals, ...seen } = receiver.take()
   if (!isSame(sent, arrivals)) throw new Error('plain POSTs have brought something else')
@@ -137,7 +135,7 @@ async function postPlainly({ dataDir, sent, mostAtOnce }: Told): Promise<Posted>
 async function byAlertmanager({ dataDir, sent }: Told): Promise<readonly string[]> {
   const version = alertmanagerVersion()
   if (version === null)
-    return ['Alertmanager', 'MISSING: `apt-get install prometheus-alertmanager`', ...Array(6).fill('')]
+    return ['Alertmanager', 'MISSING: `apt-get install prometheus-alertmanager`', ...Array(5).fill('')]
   const run = await runAlertmanager(dataDir, sent.length, receiver)
   const { arrivals, ...seen } = receiver.take()
   const told = new Set(arrivals.map(({ body }) => JSON.parse(body).commonLabels.source))
@@ -154,8 +152,8 @@ function isSame(some: readonly WithBody[], others: readonly WithBody[]): boolean
 }
 
 function rowOf(name: string, { run, ...posted }: Posted & { readonly messages: number }): readonly string[] {
-  const { messages, mostAtOnce, connections } = posted
-  const figures = [messages, mostAtOnce, connections].map(count)
+  const { messages, connections } = posted
+  const figures = [messages, connections].map(count)
   return [name, ...figures, ...columnsOf(run), rate(messages / run.seconds)]
 }
 

@@ -19,8 +19,6 @@ export class FastReceiver {
   readonly #server: Server
   #arrivals: Arrival[] = []
   #connections = 0
-  #open = 0
-  #mostOpen = 0
 
   private constructor() {
     this.#server = createServer((request, response) => this.#receive(request, response))
@@ -46,12 +44,11 @@ export class FastReceiver {
     while (this.#arrivals.length < count) await wait(LOOK_EVERY_MS, undefined, { signal })
   }
 
-  /** What came since the last call, in order, over how many connections, and how many requests ran at once at most. */
-  take(): { readonly arrivals: readonly Arrival[]; readonly connections: number; readonly mostAtOnce: number } {
-    const taken = { arrivals: this.#arrivals, connections: this.#connections, mostAtOnce: this.#mostOpen }
+  /** What came since the last call, in order, and how many connections were made for it. */
+  take(): { readonly arrivals: readonly Arrival[]; readonly connections: number } {
+    const taken = { arrivals: this.#arrivals, connections: this.#connections }
     this.#arrivals = []
     this.#connections = 0
-    this.#mostOpen = 0
     return taken
   }
 
@@ -62,7 +59,6 @@ export class FastReceiver {
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     const headAt = Date.now()
-    this.#mostOpen = Math.max(this.#mostOpen, ++this.#open)
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.once('end', () => {
@@ -70,6 +66,5 @@ export class FastReceiver {
       this.#arrivals.push({ messageId, body: Buffer.concat(chunks).toString(), headAt })
       response.end('ok')
     })
-    response.once('close', () => this.#open--)
   }
 }
