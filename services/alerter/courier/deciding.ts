@@ -37,6 +37,8 @@ export class Deciding {
   readonly #book: EpisodeBook
   readonly #ledger: Ledger
   readonly #signal: AbortSignal
+  /** By hash. */
+  readonly #awaited = new Map<string, Promise<Plan | undefined>>()
 
   /** @param signal ends a wait for a plan */
   constructor(
@@ -123,9 +125,18 @@ export class Deciding {
   }
 
   async #planOf({ alert }: Transition): Promise<Plan> {
-    const plan = this.#deps.plans.get(alert.plan) ?? (await this.#deps.plans.wait(alert.plan, this.#signal))
+    const plan = this.#deps.plans.get(alert.plan) ?? (await this.#wait(alert.plan))
     if (!plan) throw this.#signal.reason
     return plan
+  }
+
+  /** Many ask at the same time; a large plan is read once for all of them. */
+  #wait(hash: string): Promise<Plan | undefined> {
+    const known = this.#awaited.get(hash)
+    if (known) return known
+    const awaited = this.#deps.plans.wait(hash, this.#signal).finally(() => this.#awaited.delete(hash))
+    this.#awaited.set(hash, awaited)
+    return awaited
   }
 
   /** The critical transition of an open alert that was told so long ago that somebody should have acknowledged it; one or none. */

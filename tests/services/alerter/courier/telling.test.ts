@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { verifyMessage } from '#lib/delivery/signature.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
 import { hours, inOrder, MONDAY } from '../desk.ts'
 import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
@@ -173,6 +174,18 @@ describe('what operators said', () => {
     expect(desk.clock.now()).toBeGreaterThanOrEqual(NOW + 30 * MINUTE_MS)
     expect((await desk.told()).at(-1)).toMatch(/^unacknowledged chat unacknowledged: /)
     expect(bodyOf(desk.receivers.slack.received[0]!.body).text).toContain('nobody acknowledged it within 30m')
+  })
+
+  test('one that somebody has acknowledged is not, while another is', async () => {
+    desk.routes({ unacknowledged: ['chat'] })
+    await desk.append(inOrder(...['router_a', 'router_b'].map((source) => hours('B B B', MONDAY, { source }))))
+    await tellAll()
+    const [first, second] = [...new Set((await desk.ledger()).map(({ decision }) => alertIdOf(decision.subject)))]
+    await desk.command({ type: 'ack', ...SAID, at: desk.clock.now(), alertId: first! })
+    await desk.start()
+    await desk.until(() => desk.receivers.slack.received.length > 0)
+    const unacknowledged = (await desk.ledger()).filter(({ decision }) => decision.code === 'unacknowledged')
+    expect(unacknowledged.map(({ decision }) => alertIdOf(decision.subject))).toEqual([second])
   })
 })
 
