@@ -1,8 +1,9 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Listening } from '#examples/router-demo/listen.ts'
+import { demoVariables, opsSecrets, startReceivers } from '#examples/router-demo/receivers.ts'
 import { startRouter } from '#examples/router-demo/router.ts'
-import { ObstreamError } from '#lib/errors.ts'
 import type { Alert } from '#lib/facts.ts'
 import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import { DEFAULT_ALERT_CONFIG_PATH, DEFAULT_CONFIG_PATH, loadConfig } from '#lib/runtime/load-config.ts'
@@ -36,7 +37,7 @@ export const up: CommandRun<readonly [UpFlags]> = async (session, flags) => {
     )
   let viewed: Promise<void> = Promise.resolve()
   const beside: Part[] = [
-    ...(flags.demo ? [demoRouter()] : []),
+    ...(flags.demo ? demoParts(session) : []),
     {
       name: 'view',
       start: () => {
@@ -63,7 +64,7 @@ function demoConfig({ context, dataDir, flags }: Session): LoadedConfig {
   const desk = resolve(dataDir, DEMO_DATA)
   copyOnce('obstream.yaml', join(desk, DEFAULT_CONFIG_PATH))
   copyOnce('latency_alert.yaml', join(desk, DEFAULT_ALERT_CONFIG_PATH))
-  return loadConfig({ dataDir: desk, env: context.env, overrides: placesIn(flags) })
+  return loadConfig({ dataDir: desk, env: demoVariables(context.env), overrides: placesIn(flags), sends: true })
 }
 
 function copyOnce(name: string, to: string): void {
@@ -72,26 +73,31 @@ function copyOnce(name: string, to: string): void {
   copyFileSync(join(DEMO, name), to)
 }
 
-function demoRouter(): Part {
-  let router: Awaited<ReturnType<typeof startRouter>>
+/** The router that is watched, and the receivers that are told of it: a line for each message, between those of the view. */
+function demoParts({ context, terminal }: Session): readonly Part[] {
+  const receiving = {
+    secrets: opsSecrets(demoVariables(context.env)),
+    print: (line: string) => terminal.note(line),
+    now: () => context.clock.now(),
+  }
+  return [demoPart('router', startRouter), demoPart('receivers', () => startReceivers(receiving))]
+}
+
+function demoPart(name: string, start: () => Promise<Pick<Listening, 'stop'>>): Part {
+  let running: Pick<Listening, 'stop'>
   return {
-    name: 'router',
+    name,
     start: async () => {
-      router = await startRouter().catch((error: unknown) => {
-        throw new ObstreamError(
-          'OBS_HTTP_CANNOT_LISTEN',
-          'the demo router cannot listen on 127.0.0.1:9000; stop what listens there',
-          { cause: error },
-        )
-      })
+      running = await start()
     },
-    stop: () => router.stop(),
+    stop: () => running.stop(),
   }
 }
 
 function demoGreeting(url: string): string {
   return `A demo router runs on this machine; obstream measures it every second and judges windows of ten seconds.
 In about 20 seconds it becomes slow: watch a breach, then an alert open, escalate and, after a minute, resolve.
+Two receivers are told, ops and chat, on this machine too: they print what they got, and whether its signature was right.
 Health: ${url}/readyz   Metrics: ${url}/metrics   Ctrl-C stops, a second start goes on.
 `
 }

@@ -1,9 +1,7 @@
-import type { Server } from 'node:http'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { ObstreamError } from '#lib/errors.ts'
+import { listenHere } from './listen.ts'
 
 /**
  * A router that is fast, then slow for a while, then fast again. The latencies are real: it answers when it answers, and
@@ -48,25 +46,8 @@ export async function startRouter({ port = 9000 }: { readonly port?: number } = 
     await wait(answerDelayMs(performance.now() - startedAtMs, count++))
     response.writeHead(200, { 'content-type': 'text/plain' }).end('pong\n')
   })
-  await listen(server, port)
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/ping`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message = `the demo router cannot listen on 127.0.0.1:${port} (${cause.code}); stop what listens there`
-      reject(new ObstreamError('OBS_HTTP_CANNOT_LISTEN', message, { cause }))
-    })
-    server.listen(port, '127.0.0.1', () => resolve())
-  })
+  const { origin, stop } = await listenHere(server, port, 'the demo router')
+  return { url: `${origin}/ping`, stop }
 }
 
 if (import.meta.main) {

@@ -1,9 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { exitCodes } from '#lib/errors.ts'
 import { testNeeding } from '#tests/support/required.ts'
 import { javaMissing } from '#tools/kafka/libraries.ts'
 import { isFree } from '#tools/kafka/ports.ts'
@@ -27,12 +30,29 @@ const UNDER_WAY = new Set(['npm ci', 'npm test'])
 /** Commands that go on beside those after them, in a terminal of their own. */
 const BESIDE = new Set(['npm run kafka:dev'])
 
-/** Commands that run until Ctrl-C, and the line after which a reader has seen what the README promised. */
-const UNTIL: Readonly<Record<string, { readonly line: RegExp; readonly withinMs: number }>> = {
-  'npm start': { line: /ALERT .*RESOLVED router_demo/, withinMs: 150_000 },
-  'npx obstream --data-dir desk up': { line: / sample /, withinMs: 60_000 },
-  'npm run kafka:dev': { line: /Ctrl-C stops both/, withinMs: 150_000 },
+interface Until {
+  readonly lines: readonly RegExp[]
+  readonly withinMs: number
 }
+
+/** Commands that run until Ctrl-C, and the lines after which a reader has seen what the README promised. */
+const UNTIL: Readonly<Record<string, Until>> = {
+  'npm start': {
+    lines: [
+      /ALERT .*RESOLVED router_demo/,
+      /received {2}ops {2}WARNING router_demo: .* — signature right \(webhook-signature\), msg_/,
+      /received {2}ops {2}CRITICAL router_demo: .* — signature right \(webhook-signature\), msg_/,
+      /received {2}chat {2}CRITICAL router_demo: /,
+      /received {2}ops {2}RESOLVED router_demo: .* — signature right \(webhook-signature\), msg_/,
+      /received {2}chat {2}RESOLVED router_demo: /,
+    ],
+    withinMs: 150_000,
+  },
+  'npx obstream --data-dir desk up': { lines: [/ sample /], withinMs: 60_000 },
+  'npm run kafka:dev': { lines: [/Ctrl-C stops both/], withinMs: 150_000 },
+}
+
+const hasAll = (text: string, { lines }: Until): boolean => lines.every((line) => line.test(text))
 
 /** With the environment that is exported before, and without. */
 const untilOf = (command: string) => UNTIL[command.split('; ').at(-1)!]
@@ -58,6 +78,19 @@ afterAll(async () => {
 
 test('is short enough to be read', () => {
   expect(readFileSync(join(root, 'README.md'), 'utf8').split('\n').length).toBeLessThan(200)
+})
+
+test('a start that finds the port of its receivers taken says so, and ends', async () => {
+  const other = createServer()
+  other.listen(9001, '127.0.0.1')
+  await once(other, 'listening')
+  try {
+    const { code, text } = await run('npm start')
+    expect(text).toContain('the receivers of the demo cannot listen on 127.0.0.1:9001 (EADDRINUSE); stop what listens there')
+    expect(code).toBe(exitCodes.unavailable)
+  } finally {
+    other.close()
+  }
 })
 
 /** What the part about Kafka needs. */
@@ -107,14 +140,14 @@ const run = (command: string): Promise<Ended> => start(command).ended
 /** Starts it, waits for its line, and leaves it running until all is done. */
 async function runBeside(command: string): Promise<Ended> {
   const { child, ended, text } = start(command)
-  const { line, withinMs } = untilOf(command)!
+  const until = untilOf(command)!
   besides.push(() => {
     process.kill(-child.pid!, 'SIGINT')
     return ended
   })
-  const deadline = AbortSignal.timeout(withinMs)
+  const deadline = AbortSignal.timeout(until.withinMs)
   const isThere = await new Promise<boolean>((resolve) => {
-    child.stdout?.on('data', () => line.test(text()) && resolve(true))
+    child.stdout?.on('data', () => hasAll(text(), until) && resolve(true))
     deadline.addEventListener('abort', () => resolve(false))
     void ended.then(() => resolve(false))
   })
@@ -122,19 +155,16 @@ async function runBeside(command: string): Promise<Ended> {
 }
 
 /**
- * Presses Ctrl-C once the line is there: a terminal sends it to the whole process group, so the shell and npm die of it
+ * Presses Ctrl-C once the lines are there: a terminal sends it to the whole process group, so the shell and npm die of it
  * while obstream stops; what it says last tells that it did.
  */
-async function runUntil(
-  command: string,
-  { line, withinMs }: { readonly line: RegExp; readonly withinMs: number },
-): Promise<Ended> {
+async function runUntil(command: string, until: Until): Promise<Ended> {
   const { child, ended, text } = start(command)
   const send = (signal: NodeJS.Signals): void => void process.kill(-child.pid!, signal)
-  const deadline = setTimeout(() => send('SIGKILL'), withinMs)
+  const deadline = setTimeout(() => send('SIGKILL'), until.withinMs)
   let isPressed = false
   const watch = (): void => {
-    if (isPressed || !line.test(text())) return
+    if (isPressed || !hasAll(text(), until)) return
     isPressed = true
     send('SIGINT')
   }
@@ -142,5 +172,5 @@ async function runUntil(
   child.stderr?.on('data', watch)
   const result = await ended
   clearTimeout(deadline)
-  return { ...result, code: line.test(result.text) && STOPPED.test(result.text) ? 0 : -1 }
+  return { ...result, code: hasAll(result.text, until) && STOPPED.test(result.text) ? 0 : -1 }
 }
