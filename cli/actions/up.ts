@@ -73,7 +73,7 @@ function copyOnce(name: string, to: string): void {
   copyFileSync(join(DEMO, name), to)
 }
 
-/** The router that is watched, and the receivers that are told of it: a line for each message, between those of the view. */
+/** The router that is watched, and the receivers that are told: they write their lines between those of the view. */
 function demoParts({ context, terminal }: Session): readonly Part[] {
   const receiving = {
     secrets: opsSecrets(demoVariables(context.env)),

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { once } from 'node:events'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -86,7 +86,9 @@ test('a start that finds the port of its receivers taken says so, and ends', asy
   await once(other, 'listening')
   try {
     const { code, text } = await run('npm start')
-    expect(text).toContain('the receivers of the demo cannot listen on 127.0.0.1:9001 (EADDRINUSE); stop what listens there')
+    expect(text).toContain(
+      'the receivers of the demo cannot listen on 127.0.0.1:9001 (EADDRINUSE); stop what listens there',
+    )
     expect(code).toBe(exitCodes.unavailable)
   } finally {
     other.close()

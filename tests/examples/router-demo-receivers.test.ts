@@ -147,6 +147,7 @@ test('what is set stays: a secret, the file of one, and the secret before it', (
 })
 
 test('messages to this machine go through no proxy', () => {
-  const { proxy } = demoConfig({ HTTP_PROXY: 'http://proxy.example:3128', no_proxy: 'elsewhere.example' }).config.delivery
+  const { proxy } = demoConfig({ HTTP_PROXY: 'http://proxy.example:3128', no_proxy: 'elsewhere.example' }).config
+    .delivery
   expect(proxy.none).toBe('127.0.0.1')
 })
