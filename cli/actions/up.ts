@@ -108,6 +108,8 @@ function explainNext({ terminal }: Session, alert: Alert): void {
   terminal.note(`
 That was one episode, from the first slow window to the recovery. It is on the log, with its evidence. Look further:
   npx obstream --data-dir ${DEMO_DATA} tail alert           every transition and why
+  npx obstream --data-dir ${DEMO_DATA} explain ${alert.alertId}
+                                                why it came, why not earlier, and who was told of it
   npx obstream --data-dir ${DEMO_DATA} tail window --json   the windows it rests on, with their hashes
   npx obstream --data-dir ${DEMO_DATA} status               how everything is now
 Files in ${DEMO_DATA}/ops: signal_latency.csv, signal_latency_rollup.csv, automation_runs.log, latency_job_heartbeat.json
