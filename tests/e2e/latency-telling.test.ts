@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { exitCodes } from '#lib/errors.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
+import { runBin } from '#tests/support/bin.ts'
 import { CronDesk, CSV_HEADER, csvRow } from '#tests/support/desk-cron.ts'
 import { factsOf } from '#tests/support/desk-log.ts'
 import { answering, openReceiver, type Receiver } from '#tests/support/receiver.ts'
@@ -114,4 +115,21 @@ describe('--dry-run', () => {
     expect(requestsOf()).toHaveLength(1)
     expect(await ledgerKeys()).toEqual([])
   })
+})
+
+describe('a replay', () => {
+  test.each([['--check'], ['--to', 'elsewhere']])(
+    '%s of a log with an alert that nobody was told of tells nobody, though it could',
+    async (...flags) => {
+      expect(await desk.latency('--dry-run-alert')).toMatchObject({ code: 0 })
+      const ledger = await factsOf(desk.dataDir, topics.delivery)
+      const { code, stderr } = await runBin(['replay', ...flags], { cwd: desk.dataDir, env: secrets() })
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      expect(receiver.received.length).toBe(0)
+      expect(await factsOf(desk.dataDir, topics.delivery)).toEqual(ledger)
+      desk.goTo(NOON + 2 * HOUR_MS + 2 * QUARTER)
+      expect(await desk.latency()).toMatchObject({ code: 0 })
+      expect(receiver.received.length).toBe(1)
+    },
+  )
 })
