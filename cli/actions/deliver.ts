@@ -139,12 +139,13 @@ function sending(env: Environment, outlets: Outlets, { by, reason }: AuthorFlags
   return async (wanted) => {
     const { messageId, channel, body, place } = wanted
     const sender = outlets.sender(channel)!
-    await pacers.turn(channel, sender.intervalMs, signal)
     const courier = `by hand ${timeOrderedId(clock.now())}, ${by}: ${reason}`
+    const send = (): Promise<Answer> =>
+      place
+        ? sendByHand(place, { clock, sender, courier, retryWaitMs: config.delivery.retryWaitMs })
+        : sendOnce(sender, { messageId, body }, clock)
     try {
-      const answer = place
-        ? await sendByHand(place, { clock, sender, courier, retryWaitMs: config.delivery.retryWaitMs })
-        : await sendOnce(sender, { messageId, body }, clock)
+      const answer = (await pacers.inTurn(channel, { intervalMs: sender.intervalMs, signal }, send))!
       return { wanted, answer, error: refusalOf(channel, answer) }
     } catch (error) {
       if (isObstreamError(error, 'OBS_DELIVERY_UNDER_WAY')) return { wanted, answer: null, error }

@@ -176,11 +176,19 @@ export class Dispatcher {
 
   /** Says first that it will, and does it only if it was the first to say so. */
   async #attempt(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
+    const { channel } = message.decision
+    const sender = this.#deps.sender(channel)
+    const pace = { intervalMs: sender?.intervalMs ?? 0, signal: this.#stopping.signal }
+    await this.#deps.pacers.inTurn(channel, pace, () => this.#claimAndPost(ledger, message, { attempt, sender }))
+  }
+
+  async #claimAndPost(
+    ledger: Ledger,
+    message: LedgerMessage,
+    { attempt, sender }: { readonly attempt: number; readonly sender: Sender | undefined },
+  ): Promise<void> {
     const { clock, courier } = this.#deps
     const { decision } = message
-    const sender = this.#deps.sender(decision.channel)
-    await this.#deps.pacers.turn(decision.channel, sender?.intervalMs ?? 0, this.#stopping.signal)
-    if (this.#stopping.signal.aborted) return
     const name = nameOf(decision)
     const at = clock.now()
     await ledger.claim([{ type: 'intent', ...name, attempt, at, courier }])

@@ -1,19 +1,52 @@
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Milliseconds } from '#lib/time.ts'
 
-/** Gives turns by name, in the order they were asked for, with at least some time between two of one name. */
+/** Requests that one receiver is met with at the same time: after an outage of hours it must not be the next thing to fall. */
+const AT_ONCE = 32
+
+interface Queue {
+  readonly limit: LimitFunction
+  last: Promise<void>
+  freeAtMs: Milliseconds
+}
+
+/** Who sends when, by channel: in the order they asked, only so many at once, and only so often. */
 export class Pacers {
   readonly #clock: Clock
-  readonly #queues = new Map<string, { last: Promise<void>; freeAtMs: Milliseconds }>()
+  readonly #queues = new Map<string, Queue>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Resolves when it is one's turn, or at once when `signal` aborts. @param intervalMs until the next one's */
-  turn(name: string, intervalMs: Milliseconds, signal: AbortSignal): Promise<void> {
-    const queue = this.#queues.get(name) ?? { last: Promise.resolve(), freeAtMs: Number.NEGATIVE_INFINITY }
-    this.#queues.set(name, queue)
+  /**
+   * Does some work when it is its turn. When `signal` aborts, who still waits does nothing, and the
+   * result is `undefined`.
+   *
+   * @param intervalMs from its beginning until the next work of this channel may begin
+   */
+  async inTurn<Result>(
+    channel: string,
+    { intervalMs, signal }: { readonly intervalMs: Milliseconds; readonly signal: AbortSignal },
+    work: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    const queue = this.#queue(channel)
+    return await queue.limit(async () => {
+      await this.#wait(queue, intervalMs, signal)
+      return signal.aborted ? undefined : await work()
+    })
+  }
+
+  #queue(channel: string): Queue {
+    const known = this.#queues.get(channel)
+    if (known) return known
+    const queue = { limit: pLimit(AT_ONCE), last: Promise.resolve(), freeAtMs: Number.NEGATIVE_INFINITY }
+    this.#queues.set(channel, queue)
+    return queue
+  }
+
+  #wait(queue: Queue, intervalMs: Milliseconds, signal: AbortSignal): Promise<void> {
     queue.last = queue.last.then(async () => {
       const waitMs = queue.freeAtMs - this.#clock.monotonicMs()
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal)

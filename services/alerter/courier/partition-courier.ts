@@ -7,13 +7,13 @@ import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
-import { type Instant, SECOND_MS } from '#lib/time.ts'
+import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
 import { Deciding, type DecidingDependencies } from './deciding.ts'
 import { type EpisodeBook, oldestAt } from './episode-book.ts'
 import type { House } from './house.ts'
 import { logOutcome } from './outcome-line.ts'
 import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
-import { isOfHouse, laneOf } from './subjects.ts'
+import { alertIdOf, isOfHouse, laneOf } from './subjects.ts'
 
 export interface CourierDependencies extends DecidingDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
@@ -26,6 +26,7 @@ export interface CourierDependencies extends DecidingDependencies, Pick<Dispatch
 const RETRY_MS = SECOND_MS
 /** Alerts that are decided about at the same time. */
 const DECIDED_AT_ONCE = 64
+const FORGET_EVERY_MS = HOUR_MS
 /** How late a missing acknowledgement may be noticed. */
 const LOOK_EVERY_MS = 5 * SECOND_MS
 
@@ -39,6 +40,7 @@ export class PartitionCourier {
   readonly #partition: number
   readonly #book: EpisodeBook
   readonly #startedAt: Instant
+  #forgotAt: Instant
   readonly #dispatcher: Dispatcher
   readonly #stopping = new AbortController()
   #woken = new AbortController()
@@ -52,6 +54,7 @@ export class PartitionCourier {
     this.#partition = partition
     this.#book = book
     this.#startedAt = deps.clock.now()
+    this.#forgotAt = this.#startedAt
     this.#dispatcher = new Dispatcher({
       ...deps,
       courier: deps.ids.next(),
@@ -129,6 +132,17 @@ export class PartitionCourier {
     }
     await allEnded(Array.from({ length: DECIDED_AT_ONCE }, decideNext))
     for await (const messages of by.aboutSilentOperators()) this.#sendAll(ledger, messages)
+    this.#forgetOld(ledger)
+  }
+
+  /** What is over for so long that nothing is sent and nobody asks any more. */
+  #forgetOld(ledger: Ledger): void {
+    const now = this.#deps.clock.now()
+    if (now - this.#forgotAt < FORGET_EVERY_MS) return
+    this.#forgotAt = now
+    for (const { decision } of [...ledger.messages()])
+      if (decision.decidedAt < now - LONGEST_DELIVERY_MS && !this.#book.episodes.has(alertIdOf(decision.subject)))
+        ledger.forget(decision.subject)
   }
 
   /** What an earlier courier has decided and not brought to an end is gone on with first. */
