@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type avsc from 'avsc'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Milliseconds } from '#lib/time.ts'
@@ -52,7 +53,7 @@ class ConfluentRegistry implements SchemaRegistry {
       async (signal) => {
         await this.#holdToBackward(subject, signal)
         const answer = await this.#client.register(subject, text, signal)
-        if (answer.status === 409) throw await this.#refused(subject, type, { answer, signal })
+        if (answer.status === 409) throw await this.#refused(subject, { schema, type }, { answer, signal })
         return this.#expect(answer, `a schema of ${subject}`, isRegistered).id
       },
     )
@@ -97,17 +98,24 @@ class ConfluentRegistry implements SchemaRegistry {
     this.#expect(set, `the compatibility ${wanted} of ${subject}`, isAnything)
   }
 
-  /** Looks for the field itself, since registries name it each in its own way. */
+  /**
+   * Looks for the field itself, since registries name it each in its own way. A conflict with somebody who registers the same
+   * schema at this moment passes: it is `unavailable`, and the next try is given the id.
+   */
   async #refused(
     subject: string,
-    reader: avsc.Type,
+    { schema, type }: { readonly schema: AvroSchema; readonly type: avsc.Type },
     { answer, signal }: { readonly answer: Answer; readonly signal: AbortSignal },
   ): Promise<ObstreamError> {
     const newest = await this.#client.version(subject, 'latest', signal)
-    for (let version = isVersion(newest.body) ? newest.body.version : 0; version > 0; version--) {
+    if (!isVersion(newest.body)) return this.#unavailable(`has a conflict about the first schema of ${subject}`)
+    for (let { version } = newest.body; version > 0; version--) {
       const { body } = await this.#client.version(subject, version, signal)
       if (!isVersion(body)) continue // deleted
-      const found = obstacle(reader, parseSchema(subject, JSON.parse(body.schema)))
+      const known: AvroSchema = JSON.parse(body.schema)
+      if (isDeepStrictEqual(known, schema))
+        return this.#unavailable(`has a conflict about a schema of ${subject} that it holds`)
+      const found = obstacle(type, parseSchema(subject, known))
       if (found !== undefined) return incompatible(subject, body.id, found)
     }
     return new ObstreamError(

@@ -30,6 +30,9 @@ function schemaWith(...fields: readonly object[]): AvroSchema {
   return { type: 'record', name: 'Window', namespace: 'obstream.window.v1', fields }
 }
 
+/** Of starts at one moment; in about every second somebody is told of a conflict. */
+const ROUNDS = 5
+
 const source = { name: 'source', type: 'string' }
 const count = { name: 'count', type: 'int' }
 const late = { name: 'late', type: 'boolean' }
@@ -52,6 +55,16 @@ describe('ids', () => {
     const id = await one.register(subject, schemaWith(source, count))
     expect(await other.register(subject, schemaWith(source, count))).toBe(id)
     expect(await other.schema(id)).toEqual(schemaWith(source, count))
+  })
+
+  testNeeding(missing, 'are the same also when many register it first, at the same moment', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const prefix = freshPrefix()
+      const ids = await Promise.all(
+        Array.from({ length: 8 }, () => connect(prefix).register(subject, schemaWith(source, count))),
+      )
+      expect(new Set(ids).size).toBe(1)
+    }
   })
 
   testNeeding(missing, 'stay those of a schema that is no longer the newest', async () => {
