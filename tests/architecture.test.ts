@@ -155,6 +155,30 @@ describe('imports go one way', () => {
   })
 })
 
+describe('a replay', () => {
+  /** Everything that a file imports, and what that imports, and so on. */
+  function reached(from: readonly string[]): ReadonlySet<string> {
+    const seen = new Set<string>()
+    const waiting = [...from]
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      if (seen.has(path)) continue
+      seen.add(path)
+      waiting.push(...(files.find((file) => file.path === path)?.imports ?? []))
+    }
+    return seen
+  }
+
+  test('reaches no way to a receiver, over however many imports', () => {
+    const replay = files.filter(({ path }) => /^cli\/(replay\/|actions\/replay)/.test(path)).map(({ path }) => path)
+    expect(replay.length).toBeGreaterThan(3)
+    expect([...reached(replay)]).toContain('services/alerter/service.ts')
+    expect(
+      [...reached(replay)].filter((module) => /^(undici|lib\/delivery\/(http-post|senders|outlets)\.ts)$/.test(module)),
+    ).toEqual([])
+    expect([...reached(['services/alerter/main.ts'])]).toContain('lib/delivery/http-post.ts')
+  })
+})
+
 describe('a technology stays where it belongs', () => {
   const only = (module: RegExp, allowed: RegExp) =>
     imports(product, (name, { path }) => module.test(name) && !allowed.test(path))
