@@ -85,6 +85,11 @@ export function answering(
   return { do: 'answer', status, body, headers }
 }
 
+/** `raw`, in short. */
+export function raw(bytes: string, then: 'end' | 'reset' | 'leave_open' = 'end'): Behaviour {
+  return { do: 'raw', bytes, then }
+}
+
 /** One behaviour after another; the last one for all that follow. */
 export function inTurn(...behaviours: readonly [Behaviour, ...Behaviour[]]): Script {
   let next = 0

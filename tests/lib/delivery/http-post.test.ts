@@ -10,7 +10,7 @@ import type { HttpPoster, HttpPosterOptions, PostAnswer } from '#lib/delivery/ht
 import { openHttpPoster } from '#lib/delivery/http-post.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import type { Behaviour, Receiver, ReceiverOptions } from '#tests/support/receiver.ts'
-import { answering, inTurn, openReceiver } from '#tests/support/receiver.ts'
+import { answering, inTurn, openReceiver, raw } from '#tests/support/receiver.ts'
 import type { Certificate } from '#tools/kafka/certificate.ts'
 import { makeCertificate } from '#tools/kafka/certificate.ts'
 
@@ -89,7 +89,6 @@ describe('a request', () => {
 /** The table of contracts for status classes, by what receivers really do; every row is met by HTTP. */
 const garbage = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nnonsense'
 const half = 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'
-const raw = (bytes: string, then: 'end' | 'reset' | 'leave_open' = 'end'): Behaviour => ({ do: 'raw', bytes, then })
 const rows: readonly (readonly [name: string, Behaviour, DeliveryResult, Partial<Classified>])[] = [
   ['200', answering(200, 'ok'), 'accepted', { status: 200, detail: 'ok' }],
   ['202', answering(202), 'accepted', { status: 202, detail: null }],

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { verifyMessage } from '#lib/delivery/signature.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { alertIdOf } from '#services/alerter/courier/subjects.ts'
-import { answering, inTurn } from '#tests/support/receiver.ts'
+import { answering, type Behaviour, inTurn, raw } from '#tests/support/receiver.ts'
 import { hours, inOrder, MONDAY } from '../desk.ts'
 import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
 
@@ -133,6 +133,40 @@ describe('what an answer means', () => {
       expect(desk.receivers[kind].received.length).toBe(times)
     },
   )
+})
+
+describe('what the lack of an answer means', () => {
+  /** What the receiver does once it has read the request, and what comes of it. */
+  const rows: readonly (readonly [string, Behaviour])[] = [
+    ['closes', raw('', 'end')],
+    ['breaks the connection', raw('', 'reset')],
+    ['answers half a head, then closes', raw('HTTP/1.1 20', 'end')],
+    ['answers no HTTP', raw('SSH-2.0-OpenSSH_9.2\r\n', 'end')],
+  ]
+  const kinds = ['webhook', 'pagerduty', 'slack'] as const
+
+  test.each(kinds.flatMap((kind) => rows.map((row) => [kind, ...row] as const)))(
+    '%s reads, then %s: it may have arrived',
+    async (kind, _, behaviour) => {
+      desk.receivers[kind].follow(behaviour)
+      expect(await toldOnceOn(kind)).toMatch(/ routed: unknown$/)
+      expect(desk.receivers[kind].received.length).toBe(1)
+    },
+  )
+
+  test.each(kinds)('nobody listens at %s: it has not arrived', async (kind) => {
+    await desk.receivers[kind].close()
+    expect(await toldOnceOn(kind)).toMatch(/ routed: retry$/)
+  })
+
+  async function toldOnceOn(kind: (typeof kinds)[number]): Promise<string> {
+    const { name } = desk.config.channels.find((channel) => channel.kind === kind)!
+    desk.delivery({ maxRetries: 0 })
+    desk.routes({ warning: [name] })
+    await desk.append(hours('B B'))
+    await tellAll()
+    return (await desk.told())[0]!
+  }
 })
 
 describe('what operators said', () => {
