@@ -7,7 +7,7 @@ import { topics } from '#lib/topics.ts'
 import { runBin } from '#tests/support/bin.ts'
 import { CronDesk, CSV_HEADER, csvRow } from '#tests/support/desk-cron.ts'
 import { factsOf } from '#tests/support/desk-log.ts'
-import { answering, openReceiver, type Receiver } from '#tests/support/receiver.ts'
+import { answering, inTurn, openReceiver, type Receiver } from '#tests/support/receiver.ts'
 
 jest.setTimeout(90_000)
 
@@ -132,4 +132,30 @@ describe('a replay', () => {
       expect(receiver.received.length).toBe(1)
     },
   )
+})
+
+describe('explain', () => {
+  const ID = 'breach/latency_p95/signals/2026-06-27T12:00:00Z'
+
+  test('tells what was decided, from what, why not earlier, and what was sent', async () => {
+    receiver.follow(inTurn(answering(503), answering(200)))
+    await desk.latency()
+    const explain = async () => (await runBin(['explain', ID], { cwd: desk.dataDir })).stdout
+    const before = await explain()
+    expect(before).toContain(`${ID}\nopen, warning, since 2026-06-27T14:10:00Z`)
+    expect(before).toContain('signals/2026-06-27T13:00:00Z/r0  breach  p95 7007 ms  n 4  errors 0')
+    expect(before).toMatch(/Why not earlier\n.*2026-06-27T12:00:00Z – 13:00:00Z.*1 of 2/)
+    expect(before).toMatch(/0000 opened → ops: not delivered; the route warning names this channel/)
+    expect(before).toMatch(/attempt 1 at 2026-06-27T14:15:00Z: retry \(503\).*next at 2026-06-27T15:15:00Z/)
+    desk.goTo(NOON + 3 * HOUR_MS + QUARTER)
+    await desk.latency()
+    expect(await explain()).toMatch(/0000 opened → ops: delivered/)
+  })
+
+  test('of an alert that nobody knows lists those there are', async () => {
+    await desk.latency()
+    const { code, stderr } = await runBin(['explain', 'breach/latency_p95/signals/1999'], { cwd: desk.dataDir })
+    expect(code).toBe(exitCodes.badData)
+    expect(stderr).toContain(ID)
+  })
 })

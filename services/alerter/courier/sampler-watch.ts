@@ -32,12 +32,14 @@ export class SamplerWatch {
   /** The newest tick, and when it was heard; before the first one that comes, when this courier began to listen. */
   #newestAt: Instant | null = null
   #heardAt: Instant
+  #lookedAt: Instant
   /** The last tick before a silence that people were told of, and were not told the end of. */
   #silentSinceAt: Instant | null = null
 
   constructor(deps: SamplerWatchDependencies) {
     this.#deps = deps
     this.#heardAt = deps.clock.now()
+    this.#lookedAt = this.#heardAt
   }
 
   /** Watches until it is stopped. @throws what no new try can cure */
@@ -76,10 +78,11 @@ export class SamplerWatch {
     const { clock, house } = this.#deps
     const newestAt = await this.#newestTick()
     const now = clock.now()
-    if (newestAt !== null && newestAt !== this.#newestAt) {
-      this.#newestAt = newestAt
-      this.#heardAt = now
-    }
+    // A machine that slept, or a log that was away, has kept us from listening: the sampler is given its time anew.
+    const wasDeaf = now - this.#lookedAt > this.#silenceMs()
+    this.#lookedAt = now
+    if (wasDeaf || (newestAt !== null && newestAt !== this.#newestAt)) this.#heardAt = now
+    this.#newestAt = newestAt ?? this.#newestAt
     const since = this.#silentSinceAt
     if (since !== null && this.#newestAt !== null && this.#newestAt > since) {
       const told = await house.about(samplerSubject(since, 'silent'))

@@ -332,6 +332,18 @@ describe('a sampler that falls silent', () => {
     await desk.until(isTold('ticks are back'))
   })
 
+  test('is not told of when it was we who slept', async () => {
+    await desk.start()
+    await desk.tick()
+    await desk.until(() => desk.clock.now() > NOW + 30_000)
+    desk.clock.advance(2 * HOUR_MS)
+    await desk.tick()
+    const awakeAt = desk.clock.now()
+    await desk.until(() => desk.clock.now() > awakeAt + 30_000)
+    expect(desk.receivers.webhook.received.length).toBe(0)
+    await desk.until(isTold('sampler silent'))
+  })
+
   test('is not told of while ticks come, nor before the first one', async () => {
     await desk.start()
     await desk.until(() => desk.clock.now() > NOW + 5 * MINUTE_MS)
