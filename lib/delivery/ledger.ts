@@ -1,7 +1,6 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
-import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { EventLog, LogRecord, Offset } from '#lib/eventlog/port.ts'
-import { readFacts } from '#lib/jobs/read-facts.ts'
+import { OwnerlessPartition } from '#lib/ownerless-partition.ts'
 import type { Instant } from '#lib/time.ts'
 import { MAX_BATCH_BYTES, topics } from '#lib/topics.ts'
 import type { DeliveryDecision, DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
@@ -26,7 +25,6 @@ export interface LedgerPlace {
   isAbout?(subject: string): boolean
 }
 
-const APPEND_ATTEMPTS = 3
 /** Leaves room for keys and framing. */
 const BATCH_BYTES = MAX_BATCH_BYTES / 2
 
@@ -35,30 +33,23 @@ const BATCH_BYTES = MAX_BATCH_BYTES / 2
  * first record of a key counts for everybody. A decision of a dry run binds nobody and is not remembered.
  */
 export class Ledger {
-  readonly #log: EventLog
   readonly #codec: TopicCodec<DeliveryFact>
-  readonly #partition: number
+  readonly #facts: OwnerlessPartition<DeliveryFact>
   readonly #isAbout: (subject: string) => boolean
   readonly #messages = new Map<string, LedgerMessage>()
   /** Keys of the messages of each subject. */
   readonly #subjects = new Map<string, Set<string>>()
   readonly #gone = new Map<string, Instant>()
-  #next: Offset
-  #reading: Promise<void> = Promise.resolve()
-  /** The read that begins when the one that runs has ended. */
-  #asked: Promise<void> | null = null
-  readonly #stopping = new AbortController()
 
   private constructor(
     log: EventLog,
     codec: TopicCodec<DeliveryFact>,
     place: Required<Omit<LedgerPlace, 'sinceAt'>> & { readonly from: Offset },
   ) {
-    this.#log = log
+    const { partition, from, isAbout } = place
     this.#codec = codec
-    this.#partition = place.partition
-    this.#next = place.from
-    this.#isAbout = place.isAbout
+    this.#isAbout = isAbout
+    this.#facts = new OwnerlessPartition(log, { codec, partition, from, take: ({ value }) => this.#take(value) })
   }
 
   /**
@@ -115,28 +106,18 @@ export class Ledger {
    * @throws OBS_LOG_OUTCOME_UNKNOWN when that stays so · what `EventLog.append` and `read` throw
    */
   async claim(facts: readonly DeliveryFact[]): Promise<void> {
-    for (const records of this.#batchesOf(facts)) await this.#append(records)
+    for (const records of this.#batchesOf(facts)) await this.#facts.append(records)
     await this.readOn()
   }
 
-  /**
-   * Reads what was appended before the call. One reader at a time, since two would fold the same records twice; who asks
-   * while one runs shares the next.
-   */
+  /** Reads what was appended before the call. */
   readOn(): Promise<void> {
-    this.#asked ??= this.#reading
-      .catch(() => {})
-      .then(() => {
-        this.#asked = null
-        return this.#read()
-      })
-    this.#reading = this.#asked
-    return this.#asked
+    return this.#facts.readOn()
   }
 
   /** Ends reads that wait. */
   stop(): void {
-    this.#stopping.abort(new ObstreamError('OBS_LOG_UNAVAILABLE', 'the ledger is read no more: its reader stops'))
+    this.#facts.stop('deliveries are')
   }
 
   *#batchesOf(facts: readonly DeliveryFact[]): Generator<readonly LogRecord[]> {
@@ -152,26 +133,6 @@ export class Ledger {
       sizeBytes += record.value.length
     }
     if (batch.length > 0) yield batch
-  }
-
-  async #append(records: readonly LogRecord[]): Promise<void> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        await this.#log.append(topics.delivery.name, this.#partition, records)
-        return
-      } catch (error) {
-        if (!isObstreamError(error, 'OBS_LOG_OUTCOME_UNKNOWN') || attempt === APPEND_ATTEMPTS) throw error
-      }
-  }
-
-  async #read(): Promise<void> {
-    const { earliest, end } = (await this.#log.offsets(topics.delivery.name))[this.#partition]!
-    const stretch = { partition: this.#partition, from: Math.max(this.#next, earliest), to: end }
-    for await (const { offset, value } of readFacts(this.#log, this.#codec, stretch, this.#stopping.signal)) {
-      this.#take(value)
-      this.#next = offset + 1
-    }
-    this.#next = Math.max(end, stretch.from)
   }
 
   #take(fact: DeliveryFact): void {
