@@ -3,18 +3,15 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import type { CommandFact } from '#lib/facts.ts'
 import type { ReadFact } from '#lib/jobs/read-facts.ts'
 import { OwnerlessPartition } from '#lib/ownerless-partition.ts'
-import { topics } from '#lib/topics.ts'
 import { Standing } from './standing.ts'
 
 /** `obs.command.v1` as those see it who give commands, and those who heed them. */
 export class CommandTopic {
-  readonly #log: EventLog
   readonly #codec: TopicCodec<CommandFact>
   readonly #standing = new Standing()
   readonly #facts: OwnerlessPartition<CommandFact>
 
   constructor(log: EventLog, codec: TopicCodec<CommandFact>) {
-    this.#log = log
     this.#codec = codec
     const take = ({ key, value }: ReadFact<CommandFact>): unknown => this.#standing.take(key, value)
     this.#facts = new OwnerlessPartition(log, { codec, partition: 0, take })
@@ -40,18 +37,6 @@ export class CommandTopic {
   async standing(): Promise<Standing> {
     await this.#facts.readOn()
     return this.#standing
-  }
-
-  /**
-   * What stands, now and again after every command that comes. Endless until `signal` aborts or `stop` is called.
-   *
-   * @throws what `standing` throws
-   */
-  async *follow(signal: AbortSignal): AsyncGenerator<Standing> {
-    yield await this.standing()
-    const ended = AbortSignal.any([signal, this.#facts.stopped])
-    for await (const batch of this.#log.follow(topics.command.name, 0, this.#facts.next, ended))
-      if (batch.lastOffset >= this.#facts.next) yield await this.standing()
   }
 
   /** Ends reads that wait, as for a schema that nobody knows yet, and refuses later ones with OBS_LOG_UNAVAILABLE. */

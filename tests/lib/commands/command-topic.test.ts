@@ -6,7 +6,6 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import type { CommandFact } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { catalogue, topics } from '#lib/topics.ts'
-import { eventually } from '#tests/support/eventually.ts'
 import { type Fate, FaultyLog } from '#tests/support/faulty-log.ts'
 import { ManualClock } from '#tests/support/manual-clock.ts'
 
@@ -91,43 +90,9 @@ test('many who ask at once read each record once', async () => {
   expect(all[0]!.acknowledgementOf('alert-49')).not.toBeNull()
 })
 
-test('a follower hears what stands, and everything that comes, until it is told to stop', async () => {
-  const [topic, stop] = [new CommandTopic(log, codec), new AbortController()]
-  await topic.append('1', ack('a'))
-  const heard: (string | undefined)[] = []
-  const following = (async () => {
-    for await (const standing of topic.follow(stop.signal))
-      heard.push(['c', 'b', 'a'].find((alertId) => standing.acknowledgementOf(alertId)))
-  })()
-  await eventually(() => heard.length === 1)
-  await new CommandTopic(log, codec).append('2', ack('b'))
-  await eventually(() => heard.includes('b'))
-  await new CommandTopic(log, codec).append('3', ack('c'))
-  await eventually(() => heard.includes('c'))
-  expect(heard).toEqual(['a', 'b', 'c'])
-  stop.abort()
-  await following
-})
-
-test('what came while a follower was busy, it hears once', async () => {
-  const calm = failing()
-  const three: EventLog = { ...calm, follow: (topic, partition, from) => log.read(topic, partition, from, 3) }
-  const topic = new CommandTopic(three, codec)
-  const following = topic.follow(new AbortController().signal)
-  await following.next()
-  for (const id of ['a', 'b', 'c']) await topic.append(id, ack(id))
-  const heard: boolean[] = []
-  for await (const standing of following) heard.push(standing.acknowledgementOf('c') !== null)
-  expect(heard).toEqual([true])
-})
-
-test('after stop nobody reads on, and a follower ends', async () => {
+test('after stop nobody reads on', async () => {
   const topic = new CommandTopic(log, codec)
   await topic.append('1', ack('a'))
-  const endless = topic.follow(new AbortController().signal)
-  await endless.next()
-  const waiting = endless.next()
   topic.stop()
-  expect(await waiting).toMatchObject({ done: true })
   await expect(topic.standing()).rejects.toMatchObject({ code: 'OBS_LOG_UNAVAILABLE' })
 })
