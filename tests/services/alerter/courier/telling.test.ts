@@ -3,7 +3,7 @@ import { verifyMessage } from '#lib/delivery/signature.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import { answering, type Behaviour, inTurn, raw } from '#tests/support/receiver.ts'
-import { hours, inOrder, MONDAY } from '../desk.ts'
+import { hours, inOrder, MONDAY, run } from '../desk.ts'
 import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
 
 /** The third window of `hours('B B B')` is decided then. */
@@ -221,6 +221,27 @@ describe('what operators said', () => {
     const unacknowledged = (await desk.ledger()).filter(({ decision }) => decision.code === 'unacknowledged')
     expect(unacknowledged.map(({ decision }) => alertIdOf(decision.subject))).toEqual([second])
   })
+})
+
+test('an alert that comes and goes is told of four times, with a notice, then held back until it is critical', async () => {
+  const story = 'B B R R B B R R B B B'
+  let known = 0
+  for (let hour = 1; hour <= story.split(' ').length; hour++) {
+    const facts = hours(story.slice(0, 2 * hour - 1))
+    desk.clock.advance(Math.max(facts.at(-1)!.value.decidedAt - desk.clock.now(), 0))
+    await desk.append(facts, known)
+    known = run(facts).length
+    await tellAll()
+  }
+  expect((await desk.told()).filter((line) => line.includes(' ops '))).toEqual([
+    '0 ops routed: accepted',
+    '1 ops told_before: accepted',
+    '0 ops routed: accepted',
+    '1 ops told_before: accepted',
+    '0 ops flapping',
+    '1 ops routed: accepted',
+  ])
+  expect(desk.textsAt('webhook')[3]).toContain('it opened and ended 4 times within 12h')
 })
 
 describe('a channel that fails', () => {
