@@ -99,7 +99,7 @@ sources: [{id: router, kind: http, url: "${await startRouter()}", interval: 1s, 
 
     const subjects = (await (await fetch(`${kafka.registryUrl}/subjects`)).json()) as readonly string[]
     expect(subjects.filter((subject) => subject.startsWith(`${prefix}.`)).toSorted()).toEqual(
-      ['alert', 'breach', 'command', 'job', 'plan', 'sample', 'window'].map(
+      ['alert', 'breach', 'command', 'delivery', 'job', 'plan', 'sample', 'window'].map(
         (topic) => `${prefix}.obs.${topic}.v1-value`,
       ),
     )
