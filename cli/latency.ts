@@ -58,7 +58,7 @@ export function latencyCommand(program: Program, run: CommandRun<readonly [Laten
       `${examples(['obstream latency', 'obstream latency --dry-run', 'obstream --data-dir /srv/desk latency --rollup-retention-days 30'])}
 Prints one JSON object: job_id, status, samples_written, rollups_written, breach_count, next_rotation_bytes. A run that finds
 another one, or the services, at work is skipped: one warning, exit code 0. A message that no receiver has taken yet ends it
-with 69, one that was refused with 78; the files are written all the same.
+with 75, one that was refused with 78; the files are written all the same.
 `,
     )
     .action(program.action(run, (command) => [latencyFlags(command)]))

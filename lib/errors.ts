@@ -55,6 +55,10 @@ export const errorCatalogue = {
     78,
     'The receiver of a channel will not take what is sent to it, or our own policy does not let it out; the message says what it answered and what to mend.',
   ),
+  OBS_DELIVERY_PENDING: transient(
+    75,
+    'A run ends with messages that no receiver has taken yet; the next run tries them again. Files are written all the same.',
+  ),
   OBS_DELIVERY_UNAVAILABLE: transient(
     69,
     'The receiver of a channel has not taken a message, and may take it later: no connection, no answer, or a fault of its own.',

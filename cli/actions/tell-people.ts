@@ -9,7 +9,7 @@ import { openDryRun } from './dry-run.ts'
 /**
  * Sends what there is to be sent, once.
  *
- * @throws OBS_DELIVERY_UNAVAILABLE when a receiver may take it later · OBS_DELIVERY_REFUSED when it never will · OBS_LOG_GROUP_HELD
+ * @throws OBS_DELIVERY_PENDING when a receiver may take it later · OBS_DELIVERY_REFUSED when it never will · OBS_LOG_GROUP_HELD
  */
 export async function tellPeople(env: Environment, interrupted: AbortSignal): Promise<void> {
   const untold = await tellOnce(env, interrupted)
@@ -21,7 +21,7 @@ export async function tellPeople(env: Environment, interrupted: AbortSignal): Pr
   const what = `${channel} has not taken ${subject}: ${result}${detail === null ? '' : `, ${detail}`}`
   const others = untold.length > 1 ? `, and ${untold.length - 1} more` : ''
   throw later
-    ? new ObstreamError('OBS_DELIVERY_UNAVAILABLE', `${what}${others}; the next run tries again`)
+    ? new ObstreamError('OBS_DELIVERY_PENDING', `${what}${others}; the next run tries again`)
     : new ObstreamError('OBS_DELIVERY_REFUSED', `${what}${others}; \`obstream deliver ${messageId}\` sends it again`)
 }
 

@@ -9,7 +9,7 @@ export interface RetrySchedule {
   readonly maxRetries: number
   /** The first of these waits. */
   readonly waitMs: Milliseconds
-  /** After them, once an hour until so long after the first attempt; 0: not at all. */
+  /** After them the waits go on doubling, up to an hour, until so long after the first attempt; 0: not at all. */
   readonly slowForMs: Milliseconds
 }
 
@@ -45,14 +45,15 @@ const MOST_ON_TOP_MS = 2 * HOUR_MS
  * - `fast`, for attempts 2 to 1 + `maxRetries`: a wait between 0 and `waitMs` × 2^(attempt − 1), at most one hour ("full
  *   jitter": receivers that come back are not met by everybody at once), then not less than `leastMs`. The jitter is taken from
  *   sha256 of message id and attempt.
- * - `slow`: one hour after each failure, up to and with `slowForMs` after the first attempt.
+ * - `slow`: the whole of that wait, at most one hour, up to and with `slowForMs` after the first attempt. So who is back after
+ *   ten minutes hears within ten more.
  * - `Retry-After` makes a wait longer, never shorter, by at most two hours.
  *
  * @returns `null` when that was the last attempt
  */
 export function nextAttemptAt(schedule: RetrySchedule, past: FailedAttempt): NextAttempt | null {
   const phase = past.attempt <= schedule.maxRetries ? 'fast' : 'slow'
-  const backoffMs = phase === 'fast' ? jitteredWaitMs(schedule.waitMs, past) : LONGEST_WAIT_MS
+  const backoffMs = phase === 'fast' ? jitteredWaitMs(schedule.waitMs, past) : longestWaitMs(schedule.waitMs, past)
   const ownAt = past.failedAt + Math.max(backoffMs, past.leastMs ?? 0)
   const next: NextAttempt = { phase, ...obey(past, ownAt) }
   return phase === 'fast' || isInSlowPhase(schedule, past, next.at) ? next : null
@@ -63,9 +64,14 @@ function isInSlowPhase({ slowForMs }: RetrySchedule, { firstAttemptAt }: FailedA
   return slowForMs > 0 && at <= firstAttemptAt + slowForMs
 }
 
-function jitteredWaitMs(waitMs: Milliseconds, { messageId, attempt }: FailedAttempt): Milliseconds {
+function longestWaitMs(waitMs: Milliseconds, { attempt }: FailedAttempt): Milliseconds {
   // Doubled 30 times, one millisecond is more than an hour.
-  const longestMs = Math.min(waitMs * 2 ** Math.min(attempt - 1, 30), LONGEST_WAIT_MS)
+  return Math.min(waitMs * 2 ** Math.min(attempt - 1, 30), LONGEST_WAIT_MS)
+}
+
+function jitteredWaitMs(waitMs: Milliseconds, past: FailedAttempt): Milliseconds {
+  const { messageId, attempt } = past
+  const longestMs = longestWaitMs(waitMs, past)
   const share = Number.parseInt(sha256Hex(`${messageId}/${attempt}`).slice(0, 12), 16) / 2 ** 48
   return Math.floor(share * (longestMs + 1))
 }

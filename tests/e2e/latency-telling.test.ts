@@ -63,12 +63,12 @@ test('an alert is told by the run that decides it, once', async () => {
   expect(receiver.received.length).toBe(1)
 })
 
-test('what nobody has taken ends the run with 69, its files are written, and the next run tries again', async () => {
+test('what nobody has taken ends the run with 75, its files are written, and the next run tries again', async () => {
   receiver.follow(answering(503))
   const { code, stderr } = await desk.latency()
   expect({ code, stderr }).toEqual({
-    code: exitCodes.unavailable,
-    stderr: expect.stringContaining('OBS_DELIVERY_UNAVAILABLE'),
+    code: exitCodes.tryAgain,
+    stderr: expect.stringContaining('OBS_DELIVERY_PENDING'),
   })
   expect(existsSync(join(desk.dataDir, 'ops/signal_latency.csv'))).toBe(true)
   receiver.follow(answering(200))
@@ -146,7 +146,7 @@ describe('explain', () => {
     expect(before).toContain('signals/2026-06-27T13:00:00Z/r0  breach  p95 7007 ms  n 4  errors 0')
     expect(before).toMatch(/Why not earlier\n.*2026-06-27T12:00:00Z – 13:00:00Z.*1 of 2/)
     expect(before).toMatch(/0000 opened → ops: not delivered; the route warning names this channel/)
-    expect(before).toMatch(/attempt 1 at 2026-06-27T14:15:00Z: retry \(503\).*next at 2026-06-27T15:15:00Z/)
+    expect(before).toMatch(/attempt 1 at 2026-06-27T14:15:00Z: retry \(503\).*next at 2026-06-27T14:15:10Z/)
     desk.goTo(NOON + 3 * HOUR_MS + QUARTER)
     await desk.latency()
     expect(await explain()).toMatch(/0000 opened → ops: delivered/)
