@@ -3,7 +3,7 @@ import type { DeliveryDecision } from '#lib/delivery/facts.ts'
 import { messageName } from '#lib/delivery/message-name.ts'
 import type { Instant } from '#lib/time.ts'
 import { type Composed, compose, type MessageContext, type Notice } from '../messages/compose.ts'
-import { NO_CHANNEL, type Verdict } from './decide.ts'
+import type { Verdict } from './decide.ts'
 
 /** What is decided about one subject. */
 export interface Subject {
@@ -51,9 +51,4 @@ const NOT_SENT = { send: false, messageType: null, body: null } as const
 
 function reasonOf(reason: string, { cut }: Composed): string {
   return cut === null ? reason : `${reason}; ${cut}`
-}
-
-/** Whether a decision is about a channel at all, and not only an account of why there was none. */
-export function hasChannel({ channel }: Pick<DeliveryDecision, 'channel'>): boolean {
-  return channel !== NO_CHANNEL
 }

@@ -5,11 +5,9 @@ import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { runToEnd, unlessEnded } from '#lib/runtime/run-to-end.ts'
 import { topics } from '#lib/topics.ts'
 import { Deciding } from './deciding.ts'
-import { oldestAt } from './episode-book.ts'
-import { LONGEST_DELIVERY_MS } from './retry.ts'
+import { openLedger } from './open-ledger.ts'
 import { courier } from './service.ts'
 import { startCourier } from './start.ts'
-import { isOfHouse } from './subjects.ts'
 
 /**
  * Tells everything that the log holds, once: what a command does that is not there to stay.
@@ -50,9 +48,7 @@ export async function decideOnce(env: Environment, interrupted: AbortSignal): Pr
   const deps = { clock: env.clock, plans: env.plans, commands, config: () => env.config }
   const tried: TriedDecision[] = []
   for (const [partition, book] of await runToEnd(courier, env)) {
-    const sinceAt = Math.min(oldestAt(book) ?? Number.POSITIVE_INFINITY, env.clock.now() - LONGEST_DELIVERY_MS)
-    const place = { partition, sinceAt, isAbout: (subject: string) => !isOfHouse(subject) }
-    const ledger = await Ledger.open(env.log, codecOf(env, topics.delivery), place)
+    const ledger = await openLedger(env.log, codecOf(env, topics.delivery), { partition, book, now: env.clock.now() })
     const deciding = new Deciding(deps, { book, ledger }, interrupted)
     for (const transition of book.undecided.values()) {
       const isKnown = ledger.about(transition.key).length > 0

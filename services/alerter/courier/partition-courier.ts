@@ -1,7 +1,7 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact } from '#lib/delivery/facts.ts'
-import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
+import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
@@ -9,11 +9,12 @@ import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
 import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
 import { Deciding, type DecidingDependencies } from './deciding.ts'
-import { type EpisodeBook, oldestAt } from './episode-book.ts'
+import type { EpisodeBook } from './episode-book.ts'
 import type { House } from './house.ts'
+import { openLedger } from './open-ledger.ts'
 import { logOutcome } from './outcome-line.ts'
 import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
-import { alertIdOf, isOfHouse, laneOf } from './subjects.ts'
+import { alertIdOf, laneOf } from './subjects.ts'
 
 export interface CourierDependencies extends DecidingDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
@@ -149,10 +150,9 @@ export class PartitionCourier {
   async #open() {
     if (this.#deciding) return this.#deciding
     const { log, codec, clock } = this.#deps
-    const sinceAt = Math.min(oldestAt(this.#book) ?? Number.POSITIVE_INFINITY, clock.now() - LONGEST_DELIVERY_MS)
-    const isAbout = (subject: string): boolean => !isOfHouse(subject)
-    const ledger = await Ledger.open(log, codec, { partition: this.#partition, sinceAt, isAbout })
-    this.#deciding = { ledger, by: new Deciding(this.#deps, { book: this.#book, ledger }, this.#stopping.signal) }
+    const [partition, book] = [this.#partition, this.#book]
+    const ledger = await openLedger(log, codec, { partition, book, now: clock.now() })
+    this.#deciding = { ledger, by: new Deciding(this.#deps, { book, ledger }, this.#stopping.signal) }
     this.#sendAll(ledger, ledger.messages())
     return this.#deciding
   }
