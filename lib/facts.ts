@@ -251,4 +251,17 @@ export interface ChannelTestCommand extends Spoken {
   readonly accepted: boolean
 }
 
-export type CommandFact = AckCommand | SilenceCommand | UnsilenceCommand | ExcludeCommand | ChannelTestCommand
+/** Said before a message is sent out of turn; what came of it stands in the ledger, unless only a dry run had decided it. */
+export interface DeliverCommand extends Spoken {
+  readonly type: 'deliver'
+  readonly messageId: string
+  readonly channel: string
+}
+
+export type CommandFact =
+  | AckCommand
+  | SilenceCommand
+  | UnsilenceCommand
+  | ExcludeCommand
+  | ChannelTestCommand
+  | DeliverCommand

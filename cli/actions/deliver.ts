@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Answer, findMessages, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
+import { type Answer, findMessages, handOf, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
 import { isMessageId, parseDryRun } from '#lib/delivery/dry-run-file.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
 import { type ExitCode, isObstreamError, ObstreamError } from '#lib/errors.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
-import { timeOrderedId } from '#lib/runtime/ids.ts'
 import { topics } from '#lib/topics.ts'
 import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import type { DeliverFlags } from '../deliver.ts'
@@ -16,7 +15,7 @@ import type { CommandRun } from '../program.ts'
 import type { Session } from '../session.ts'
 import { answerJson, answerText, refusalOf } from './answer-text.ts'
 import { channelNamed } from './channels.ts'
-import { atDesk, authorOf, noTarget } from './operator.ts'
+import { atDesk, authorOf, noTarget, type OperatorDesk, say } from './operator.ts'
 
 /** A message that is asked for. */
 interface Wanted {
@@ -37,16 +36,17 @@ interface Done {
 
 /**
  * `obstream deliver`. What the ledger holds as decided is sent as its next attempt; what only a dry run has decided leaves
- * the ledger alone, so that the courier still decides about it.
+ * the ledger alone, so that the courier still decides about it. The command itself is recorded before anything is sent.
  */
 export const deliver: CommandRun<readonly [string, DeliverFlags]> = (session, idOrFile, flags) =>
-  atDesk(session, 'deliver', flags, async ({ env }) => {
+  atDesk(session, 'deliver', flags, async (desk) => {
+    const { env } = desk
     const wanted = await lookUp(session, env, idOrFile, flags.channel)
     const unfit = new Map(wanted.map((each) => [each, flags.force === true ? lack(each) : unfitness(each)]))
     const sends = wanted.filter((each) => !unfit.get(each)).map(({ channel }) => channelNamed(env.config, channel).name)
     session.loadConfig({ alertConfigPath: flags.alertConfig, sends, warns: false })
     const outlets = new Outlets(env.config)
-    const send = sending(env, outlets, authorOf(session, flags))
+    const send = sending(desk, outlets, authorOf(session, flags))
     try {
       const done: Done[] = []
       for (const each of wanted) {
@@ -132,14 +132,15 @@ function newerAccepted({ ledger, message }: LedgerPlace): string | undefined {
 const unfit = (message: string): ObstreamError => new ObstreamError('OBS_DELIVERY_UNFIT', message)
 
 /** What sends one message; of a channel only so often. */
-function sending(env: Environment, outlets: Outlets, { by, reason }: AuthorFlags): (wanted: Wanted) => Promise<Done> {
-  const { clock, config } = env
+function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wanted: Wanted) => Promise<Done> {
+  const { clock, config } = desk.env
   const pacers = new Pacers(clock)
   const { signal } = new AbortController()
   return async (wanted) => {
     const { messageId, channel, body, place } = wanted
     const sender = outlets.sender(channel)!
-    const courier = `by hand ${timeOrderedId(clock.now())}, ${by}: ${reason}`
+    const commandId = await say(desk, author, { type: 'deliver', messageId, channel })
+    const courier = handOf(commandId, author)
     const send = (): Promise<Answer> =>
       place
         ? sendByHand(place, { clock, sender, courier, retryWaitMs: config.delivery.retryWaitMs })

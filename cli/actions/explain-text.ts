@@ -1,4 +1,6 @@
 import { toWireNames } from '#lib/codec/names.ts'
+import { handWords } from '#lib/delivery/by-hand.ts'
+import type { DeliveryIntent } from '#lib/delivery/facts.ts'
 import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import type { Alert, Evidence, Window } from '#lib/facts.ts'
@@ -29,6 +31,7 @@ function messageJson({ decision, attempts }: LedgerMessage): object {
     attempts: attempts.map(({ intent, outcome }) => ({
       attempt: intent.attempt,
       at: formatInstant(intent.at),
+      by_hand: handWords(intent) ?? null,
       outcome: outcome && toWireNames(outcome),
     })),
   }
@@ -80,9 +83,14 @@ function messageLines(subject: string, message: LedgerMessage): readonly string[
   return [
     `  ${subject} → ${channel}: ${state}; ${reason} (decided ${formatInstant(decidedAt)}, ${messageId})`,
     ...message.attempts.map(
-      ({ intent, outcome }) => `      attempt ${intent.attempt} ${attemptWords(intent.at, outcome)}`,
+      ({ intent, outcome }) => `      attempt ${intent.attempt} ${byWords(intent)}${attemptWords(intent.at, outcome)}`,
     ),
   ]
+}
+
+function byWords(intent: DeliveryIntent): string {
+  const hand = handWords(intent)
+  return hand === undefined ? '' : `by hand (${printable(hand)}) `
 }
 
 function attemptWords(at: Instant, outcome: LedgerMessage['attempts'][number]['outcome']): string {

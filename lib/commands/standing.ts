@@ -69,6 +69,7 @@ export class Standing {
         if (fact.accepted) this.#tests.set(channelKey(fact), said)
         break
       case 'exclude':
+      case 'deliver':
         break
     }
     return true

@@ -6,7 +6,7 @@ import type { Instant, Milliseconds } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { Classified } from './classify.ts'
 import { ATTEMPT_TAKES_MS, type Sendable, type Sender } from './dispatcher.ts'
-import type { DeliveryFact, DeliveryOutcome, MessageName } from './facts.ts'
+import type { DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
 import { Ledger, type LedgerMessage } from './ledger.ts'
 import { nextAttemptAt } from './retry-schedule.ts'
 
@@ -46,10 +46,22 @@ export async function sendOnce(sender: Sender, message: Sendable, clock: Clock):
   return { ...answer, at, durationMs: Math.round(clock.monotonicMs() - beganAtMs) }
 }
 
+const HAND = /^by hand \S+, (.*)$/s
+
+/** Who makes an attempt by hand, as its intent names it: the command that asks for it, who gave it, and why. */
+export function handOf(commandId: string, { by, reason }: { readonly by: string; readonly reason: string }): string {
+  return `by hand ${commandId}, ${by}: ${reason}`
+}
+
+/** Who made an attempt by hand, and why; `undefined`: a courier made it. */
+export function handWords({ courier }: Pick<DeliveryIntent, 'courier'>): string | undefined {
+  return HAND.exec(courier)?.[1]
+}
+
 export interface ByHand {
   readonly clock: Clock
   readonly sender: Sender
-  /** Who makes the attempt; unique, since an intent with it is ours. */
+  /** `handOf`; unique, since an intent with it is ours. */
   readonly courier: string
   /** `delivery.retry_wait_seconds`. */
   readonly retryWaitMs: Milliseconds

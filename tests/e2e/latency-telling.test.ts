@@ -152,6 +152,15 @@ describe('explain', () => {
     expect(await explain()).toMatch(/0000 opened → ops: delivered/)
   })
 
+  test('tells who sent a message by hand, and why', async () => {
+    receiver.follow(inTurn(answering(503), answering(200)))
+    await desk.latency()
+    const run = (...args: readonly string[]) => runBin(args, { cwd: desk.dataDir, env: secrets() })
+    const [messageId] = /msg_[0-9a-f]{32}/.exec((await run('explain', ID)).stdout)!
+    expect(await run('deliver', messageId, '--by', 'ann', '--reason', 'it is back')).toMatchObject({ code: 0 })
+    expect((await run('explain', ID)).stdout).toMatch(/attempt 2 by hand \(ann: it is back\) at \S+Z: accepted \(200\)/)
+  })
+
   test('of an alert that nobody knows lists those there are', async () => {
     await desk.latency()
     const { code, stderr } = await runBin(['explain', 'breach/latency_p95/signals/1999'], { cwd: desk.dataDir })

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { formatDryRun } from '#lib/delivery/dry-run-file.ts'
 import type { DeliveryFact } from '#lib/delivery/facts.ts'
+import { topics } from '#lib/topics.ts'
 import { putFile } from '#tests/support/desk.ts'
-import { recordsOf } from '#tests/support/desk-log.ts'
+import { factsOf, recordsOf } from '#tests/support/desk-log.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
 import { attempted, type DeliveryDesk, decided, nameOf, openDeliveryDesk, PD_KEY, SECRETS } from './delivery-desk.ts'
 
@@ -30,13 +31,11 @@ describe('a message of the ledger', () => {
     expect(received!.body.toString()).toBe('{"exact":"本文"}')
     expect(received!.headers['webhook-id']).toBe(OPS.messageId)
     expect(more).toEqual([])
+    const [command] = await factsOf(desk.dataDir, topics.command)
+    const { messageId, channel } = OPS
+    expect(command!.value).toMatchObject({ type: 'deliver', messageId, channel, by: 'mika', reason: 'it is back' })
     expect((await desk.ledger()).slice(-2)).toMatchObject([
-      {
-        type: 'intent',
-        ...OPS,
-        attempt: 3,
-        courier: expect.stringMatching(/^by hand [0-9a-f-]{36}, mika: it is back$/),
-      },
+      { type: 'intent', ...OPS, attempt: 3, courier: `by hand ${command!.key}, mika: it is back` },
       { type: 'outcome', ...OPS, attempt: 3, result: 'accepted', status: 200, nextAttemptAt: null },
     ])
   })
@@ -137,6 +136,7 @@ describe('a message of the ledger', () => {
     const { code, stderr } = await desk.run(['deliver', OPS.messageId], { OPS_URL: desk.receiver.url() })
     expect([code, stderr]).toEqual([78, expect.stringContaining('OPS_SECRET is not set')])
     expect(await desk.ledger()).toHaveLength(1)
+    expect(await factsOf(desk.dataDir, topics.command)).toEqual([])
   })
 
   test('that nobody has decided, or that goes elsewhere', async () => {
@@ -168,7 +168,7 @@ describe('the file of a dry run', () => {
     expect(formatDryRun([held])).toBe('[]\n')
   })
 
-  test('is sent under the ids in it, and the courier still decides about them', async () => {
+  test('is sent under the ids in it, which is recorded, and the courier still decides about them', async () => {
     put(decided(first, { body: '{"n":1}' }), decided(second, { body: '{"n":2}' }))
     await desk.claim({ ...decided(first), dryRun: true })
     const { code, summary } = await desk.run(['deliver', FILE])
@@ -177,6 +177,9 @@ describe('the file of a dry run', () => {
     expect(desk.receiver.received[0]!.headers['webhook-id']).toBe(first.messageId)
     expect(summary).toMatchObject({ messages: [{ attempt: null, result: 'accepted' }, { result: 'accepted' }] })
     expect(await desk.ledger()).toMatchObject([{ type: 'decision', dryRun: true }])
+    expect((await factsOf(desk.dataDir, topics.command)).map(({ value }) => value)).toMatchObject(
+      [first, second].map(({ messageId, channel }) => ({ type: 'deliver', messageId, channel, by: 'mika' })),
+    )
   })
 
   test('may be sent to one channel only, whose secrets alone are asked for', async () => {

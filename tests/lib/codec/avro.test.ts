@@ -12,7 +12,7 @@ describe('against two Avro implementations in Python', () => {
   test('every topic with a schema has golden bytes, and every kind of fact', () => {
     expect(new Set(goldens.map((entry) => entry.schema))).toEqual(new Set(schemaTopics.map((topic) => topic.schema)))
     const kinds = new Set(goldens.map((entry) => entry.json['type']).filter((type) => type !== undefined))
-    const commands = ['ack', 'silence', 'unsilence', 'exclude', 'channel_test']
+    const commands = ['ack', 'silence', 'unsilence', 'exclude', 'channel_test', 'deliver']
     const deliveries = ['decision', 'intent', 'outcome']
     const observed = ['probe', 'tick', 'window', 'gap', 'rejected']
     expect(kinds).toEqual(new Set([...observed, 'started', 'finished', ...commands, ...deliveries]))
