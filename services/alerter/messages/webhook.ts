@@ -1,4 +1,4 @@
-import { DAY_MS, formatInstant, type Instant, utcDay } from '#lib/time.ts'
+import { DAY_MS, formatInstant, formatInstantMs, type Instant, utcDay } from '#lib/time.ts'
 import type { Composed } from './compose.ts'
 import { messageJson } from './message-json.ts'
 import { type AlertNotice, evidenceUrl, type MessageContext, type Notice, textOf } from './notice.ts'
@@ -6,8 +6,8 @@ import { type AlertNotice, evidenceUrl, type MessageContext, type Notice, textOf
 const SCHEMA_VERSION = '1.0.0'
 
 /**
- * The body for a generic webhook, RFC 8785: `{type, timestamp, data}` as Standard Webhooks proposes. An alert stands in
- * `data.alerts` in the form of `schemas/alert_message.schema.json`, so that who reads one can read a list of them.
+ * The body for a generic webhook, RFC 8785: `{type, timestamp, data}` as Standard Webhooks proposes, in the form of
+ * `schemas/webhook_message.schema.json`. An alert stands in `data.alerts`, so that who reads one can read a list of them.
  */
 export function composeWebhook(notice: Notice, context: MessageContext): Composed {
   const type = typeOf(notice)
@@ -56,7 +56,16 @@ function alertData(notice: AlertNotice, context: MessageContext): object {
 }
 
 function otherData(notice: Exclude<Notice, AlertNotice>, context: MessageContext): object {
-  return { schema_version: SCHEMA_VERSION, env: context.env, message: textOf(notice, context) }
+  const common = { schema_version: SCHEMA_VERSION, env: context.env, message: textOf(notice, context) }
+  switch (notice.kind) {
+    case 'channel_failed':
+      return { ...common, channel: notice.channel, reason: notice.reason, response_code: notice.status }
+    case 'sampler_silent':
+    case 'sampler_back':
+      return { ...common, last_tick_at: formatInstantMs(notice.sinceAt) }
+    case 'test':
+      return { ...common, channel: notice.channel, by: notice.by }
+  }
 }
 
 /** 1970-01-01 was a Thursday. */

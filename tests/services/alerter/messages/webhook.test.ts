@@ -10,7 +10,7 @@ import { at } from '../desk.ts'
 import { everyNotice, inEnglish, inJapan, others, tellOf, transitions } from './told.ts'
 
 const schema = JSON.parse(
-  readFileSync(new URL('../../../../schemas/alert_message.schema.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../schemas/webhook_message.schema.json', import.meta.url), 'utf8'),
 )
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false })
 formats.default(ajv)
@@ -95,17 +95,22 @@ describe('a transition', () => {
 
 describe('what is no transition', () => {
   test.each([
-    ['gone', 'obs.channel.failed', '2026-06-22T23:10:00Z'],
-    ['unauthorized', 'obs.channel.failed', '2026-06-22T23:10:00Z'],
-    ['sampler_silent', 'obs.sampler.silent', '2026-06-22T23:10:00Z'],
-    ['sampler_back', 'obs.sampler.back', '2026-06-22T23:20:00Z'],
-    ['test', 'obs.test', '2026-06-22T23:10:00Z'],
-  ] as const)('%s', (name, type, timestamp) => {
+    ['gone', 'obs.channel.failed', '2026-06-22T23:10:00Z', { channel: 'ops', reason: 'gone', response_code: 410 }],
+    [
+      'unauthorized',
+      'obs.channel.failed',
+      '2026-06-22T23:10:00Z',
+      { channel: 'ops', reason: 'unauthorized', response_code: 401 },
+    ],
+    ['sampler_silent', 'obs.sampler.silent', '2026-06-22T23:10:00Z', { last_tick_at: '2026-06-22T22:55:00.000Z' }],
+    ['sampler_back', 'obs.sampler.back', '2026-06-22T23:20:00Z', { last_tick_at: '2026-06-22T22:55:00.000Z' }],
+    ['test', 'obs.test', '2026-06-22T23:10:00Z', { channel: 'ops', by: 'ann' }],
+  ] as const)('%s', (name, type, timestamp, more) => {
     for (const context of [inEnglish, inJapan])
       expect(readBack(others[name], context)).toEqual({
         type,
         timestamp,
-        data: { schema_version: '1.0.0', env: 'staging', message: textOf(others[name], context) },
+        data: { schema_version: '1.0.0', env: 'staging', message: textOf(others[name], context), ...more },
       })
   })
 })
@@ -123,10 +128,9 @@ describe('every body', () => {
     }
   })
 
-  test('of a transition fits schemas/alert_message.schema.json', () => {
-    for (const { notice, context } of all.filter(({ notice: { kind } }) => kind === 'alert')) {
+  test('fits schemas/webhook_message.schema.json', () => {
+    for (const { notice, context } of all)
       expect(validate(readBack(notice, context)) ? [] : validate.errors).toEqual([])
-    }
   })
 
   test('that has a member more, or one less, does not', () => {
@@ -134,5 +138,11 @@ describe('every body', () => {
     expect(validate({ ...body, env: 'staging' })).toBe(false)
     expect(validate({ ...body, timestamp: 'yesterday' })).toBe(false)
     expect(validate({ type: body.type, data: body.data })).toBe(false)
+    for (const notice of Object.values(others)) {
+      const { data, ...rest } = readBack(notice)
+      for (const name of Object.keys(data))
+        expect(validate({ ...rest, data: { ...data, [name]: undefined } })).toBe(false)
+      expect(validate({ ...rest, data: { ...data, more: 1 } })).toBe(false)
+    }
   })
 })
