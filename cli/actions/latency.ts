@@ -3,7 +3,7 @@ import type { JobFinished } from '#lib/facts.ts'
 import { skip } from '#lib/jobs/claim.ts'
 import { jobIdOf } from '#lib/jobs/job-keys.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
-import { runToEnd } from '#lib/runtime/run-to-end.ts'
+import { runToEnd, unlessInterrupted } from '#lib/runtime/run-to-end.ts'
 import { SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { decideOnce } from '#services/alerter/courier/once.ts'
@@ -124,15 +124,6 @@ async function foldUnlessRunning(fold: () => Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
   }
-}
-
-/** What is still running then ends when the log is closed. @throws the signal's reason */
-function unlessInterrupted(work: Promise<void>, interrupted: AbortSignal): Promise<void> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(interrupted.reason)
-  if (interrupted.aborted) abort()
-  interrupted.addEventListener('abort', abort, { once: true })
-  return Promise.race([work, aborted]).finally(() => interrupted.removeEventListener('abort', abort))
 }
 
 function requestOf(session: Session, { config, clock, ids }: Environment, flags: LatencyFlags): LatencyRequest {

@@ -4,7 +4,7 @@ import type { SigningSecrets, Verified } from '#lib/delivery/signature.ts'
 import { STANDARD_PREFIX, secretFault, verifyMessage, WEBHOOK_HEADERS } from '#lib/delivery/signature.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { EnvironmentVariables } from '#lib/runtime/secrets.ts'
-import { readSecret, secretProblem } from '#lib/runtime/secrets.ts'
+import { previousVariable, readSecret, secretProblem } from '#lib/runtime/secrets.ts'
 import { formatInstant, SECOND_MS } from '#lib/time.ts'
 import { parseHeaders } from '../header-text.ts'
 import type { CommandRun } from '../program.ts'
@@ -72,7 +72,7 @@ function readInput(dataDir: string, file: string): Buffer {
 
 function secretsOf({ secretEnv, previousSecretEnv }: VerifyMessageFlags, env: EnvironmentVariables): SigningSecrets {
   const current = neededSecret(secretEnv, env)
-  const implied = `${secretEnv}_PREVIOUS`
+  const implied = previousVariable(secretEnv)
   const previousEnv = previousSecretEnv ?? (readSecret(env, implied) === undefined ? undefined : implied)
   return previousEnv === undefined ? { current } : { current, previous: neededSecret(previousEnv, env) }
 }

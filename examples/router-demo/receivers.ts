@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { type SigningSecrets, verifyMessage, WEBHOOK_HEADERS } from '#lib/delivery/signature.ts'
-import { type EnvironmentVariables, readSecret } from '#lib/runtime/secrets.ts'
+import { type EnvironmentVariables, previousVariable, readSecret } from '#lib/runtime/secrets.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
 import { type Listening, listenHere } from './listen.ts'
 
@@ -26,7 +26,7 @@ export function demoVariables(env: EnvironmentVariables): EnvironmentVariables {
 
 /** The secret that the receiver `ops` checks with, and the one before it, during a rotation. */
 export function opsSecrets(env: EnvironmentVariables): SigningSecrets {
-  const previous = readSecret(env, 'OBS_DEMO_OPS_SECRET_PREVIOUS')
+  const previous = readSecret(env, previousVariable('OBS_DEMO_OPS_SECRET'))
   return { current: readSecret(env, 'OBS_DEMO_OPS_SECRET')!, ...(previous === undefined ? {} : { previous }) }
 }
 

@@ -43,11 +43,6 @@ export function nextStep(
   return { kind: 'attempt', attempt: intent.attempt + 1 }
 }
 
-/** Whether nothing will be tried any more, whatever comes. */
-export function isOver({ decision, attempts }: LedgerMessage): boolean {
-  return !decision.send || attempts.at(-1)?.outcome?.nextAttemptAt === null
-}
-
 /** Whether a receiver said that it has it. */
 export function isAccepted({ attempts }: LedgerMessage): boolean {
   return attempts.some(({ outcome }) => outcome?.result === 'accepted')

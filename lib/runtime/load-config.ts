@@ -14,7 +14,7 @@ import type { YamlFile } from './config/yaml-file.ts'
 import { readYamlFile } from './config/yaml-file.ts'
 import { ConfigError, shownValue, sortFaults } from './config-faults.ts'
 import type { EnvironmentVariables } from './secrets.ts'
-import { readSecret } from './secrets.ts'
+import { previousVariable, readSecret } from './secrets.ts'
 
 export type { ConfigOverrides } from './config/build.ts'
 export type { Sends } from './config/channels.ts'
@@ -117,7 +117,7 @@ const FIXED_SECRETS = ['OBS_API_TOKEN', 'OBS_PUSH_TOKEN', 'OBS_WEBHOOK_SECRET', 
 function secretsOf(main: RawConfig, env: EnvironmentVariables): readonly string[] {
   const channels = Object.values(main.channels).flatMap(({ url_env, secret_env, key_env }) => {
     const signing = secret_env ?? key_env
-    return [url_env, signing, signing && `${signing}_PREVIOUS`]
+    return [url_env, signing, signing && previousVariable(signing)]
   })
   const headers = main.sources.flatMap((source) => (source.kind === 'http' ? Object.values(source.headers_env) : []))
   const { kafka, registry } = main

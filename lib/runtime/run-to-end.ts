@@ -52,3 +52,16 @@ export function unlessEnded<Result>(service: RunningService, work: Promise<Resul
   service.ended.catch(fault.reject)
   return Promise.race([work, fault.promise])
 }
+
+/**
+ * Work that somebody may interrupt; what of it still runs then is ended by whoever closes what it works on.
+ *
+ * @throws the signal's reason
+ */
+export function unlessInterrupted<Result>(work: Promise<Result>, interrupted: AbortSignal): Promise<Result> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(interrupted.reason)
+  if (interrupted.aborted) abort()
+  interrupted.addEventListener('abort', abort, { once: true })
+  return Promise.race([work, aborted]).finally(() => interrupted.removeEventListener('abort', abort))
+}

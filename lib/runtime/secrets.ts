@@ -26,6 +26,11 @@ export function readSecret(env: EnvironmentVariables, name: string): string | un
   }
 }
 
+/** The variable that holds the secret before, while one is rotated. */
+export function previousVariable(variable: string): string {
+  return `${variable}_PREVIOUS`
+}
+
 /** What is wrong with a secret that is needed, and what to do; `undefined`: nothing. */
 export function secretProblem(env: EnvironmentVariables, variable: string): string | undefined {
   try {

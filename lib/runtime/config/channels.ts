@@ -3,12 +3,9 @@ import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { ChannelConfig, DeliveryConfig } from '#lib/config.ts'
 import { secretFault } from '#lib/delivery/signature.ts'
 import { parseDuration, SECOND_MS } from '#lib/time.ts'
-import { type EnvironmentVariables, readSecret, secretProblem } from '../secrets.ts'
+import { type EnvironmentVariables, previousVariable, readSecret, secretProblem } from '../secrets.ts'
 import type { RawAlertConfig, RawChannel, RawConfig } from './raw.ts'
 import type { YamlPath } from './yaml-file.ts'
-
-/** While a secret is rotated, the variable with this behind its name holds the one before. */
-const PREVIOUS = '_PREVIOUS'
 
 type Report = (path: YamlPath, value: unknown, message: string) => void
 
@@ -26,7 +23,7 @@ function buildChannel(name: string, channel: RawChannel, env: EnvironmentVariabl
     profile: channel.profile ?? 'full',
     url: channel.kind === 'pagerduty' ? channel.url! : secretOf(channel.url_env),
     secret: secretOf(secretEnv),
-    previousSecret: secretEnv === undefined ? null : secretOf(`${secretEnv}${PREVIOUS}`),
+    previousSecret: secretEnv === undefined ? null : secretOf(previousVariable(secretEnv)),
     configSha256: sha256Hex(canonicalJson({ name, ...channel })),
   }
 }
@@ -80,7 +77,7 @@ export function checkChannels(
 /** What is wrong with a secret that signs, or with the one before it while it is rotated. */
 function weakness(key: string, variable: string, env: EnvironmentVariables): string | undefined {
   if (key !== 'secret_env') return undefined
-  for (const name of [variable, `${variable}${PREVIOUS}`]) {
+  for (const name of [variable, previousVariable(variable)]) {
     const secret = readSecret(env, name)
     const fault = secret === undefined ? undefined : secretFault(secret)
     if (fault !== undefined) return `the secret in ${name} cannot be used: ${fault}`

@@ -2,7 +2,7 @@ import { CommandTopic } from '#lib/commands/command-topic.ts'
 import type { DeliveryDecision } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
-import { runToEnd, unlessEnded } from '#lib/runtime/run-to-end.ts'
+import { runToEnd, unlessEnded, unlessInterrupted } from '#lib/runtime/run-to-end.ts'
 import { topics } from '#lib/topics.ts'
 import { Deciding } from './deciding.ts'
 import { openLedger } from './open-ledger.ts'
@@ -17,15 +17,10 @@ import { startCourier } from './start.ts'
  */
 export async function tellOnce(env: Environment, interrupted: AbortSignal): Promise<readonly LedgerMessage[]> {
   const running = await startCourier(env, { once: true })
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(interrupted.reason)
-  interrupted.addEventListener('abort', abort, { once: true })
   try {
-    if (interrupted.aborted) abort()
-    await Promise.race([unlessEnded(running, running.settled()), aborted])
+    await unlessInterrupted(unlessEnded(running, running.settled()), interrupted)
     return running.untold()
   } finally {
-    interrupted.removeEventListener('abort', abort)
     await running.stop()
   }
 }
