@@ -23,9 +23,12 @@ export class OwnerlessPartition<Value> {
   readonly #place: OwnerlessPlace<Value>
   readonly #stopping = new AbortController()
   #next: Offset
+  /** The end of what was appended here. */
+  #saidEnd: Offset = 0
   #reading: Promise<void> = Promise.resolve()
-  /** The read that begins when the one that runs has ended. */
+  /** The read that begins when the one that runs has ended, and whether it goes to the end of the partition. */
   #asked: Promise<void> | null = null
+  #isEndAsked = false
 
   constructor(log: EventLog, place: OwnerlessPlace<Value>) {
     this.#log = log
@@ -52,7 +55,8 @@ export class OwnerlessPartition<Value> {
     const { codec, partition } = this.#place
     for (let attempt = 1; ; attempt++)
       try {
-        await this.#log.append(codec.topic.name, partition, records)
+        const { baseOffset } = await this.#log.append(codec.topic.name, partition, records)
+        this.#saidEnd = Math.max(this.#saidEnd, baseOffset + records.length)
         return
       } catch (error) {
         if (!isObstreamError(error, 'OBS_LOG_OUTCOME_UNKNOWN') || attempt === APPEND_ATTEMPTS) throw error
@@ -60,17 +64,29 @@ export class OwnerlessPartition<Value> {
   }
 
   /**
-   * Reads what was appended before the call. One reader at a time: two would fold the same records twice, or in another
-   * order. Who asks while one runs shares the next.
+   * Reads what anybody appended before the call.
    *
    * @throws what `EventLog.read` and the registry throw; asking again goes on where it ended
    */
   readOn(): Promise<void> {
+    this.#isEndAsked = true
+    return this.#readNext()
+  }
+
+  /** Reads what was appended here, and what stands before it; does not ask for the end. @throws as `readOn` */
+  async readOwn(): Promise<void> {
+    if (this.#next < this.#saidEnd) await this.#readNext()
+  }
+
+  /** One reader at a time: two would fold the same records twice, or in another order. Who asks while one runs shares the next. */
+  #readNext(): Promise<void> {
     this.#asked ??= this.#reading
       .catch(() => {})
       .then(() => {
+        const isEndAsked = this.#isEndAsked
         this.#asked = null
-        return this.#read()
+        this.#isEndAsked = false
+        return isEndAsked ? this.#readToEnd() : this.#readFrom(this.#next, this.#saidEnd)
       })
     this.#reading = this.#asked
     return this.#asked
@@ -85,14 +101,20 @@ export class OwnerlessPartition<Value> {
     this.#stopping.abort(new ObstreamError('OBS_LOG_UNAVAILABLE', `${what} read no more: their reader stops`))
   }
 
-  async #read(): Promise<void> {
-    const { codec, partition, take } = this.#place
+  async #readToEnd(): Promise<void> {
+    const { codec, partition } = this.#place
     const { earliest, end } = (await this.#log.offsets(codec.topic.name))[partition]!
-    const stretch = { partition, from: Math.max(this.#next, earliest), to: end }
-    for await (const fact of readFacts(this.#log, codec, stretch, this.#stopping.signal)) {
-      take(fact)
-      this.#next = fact.offset + 1
-    }
-    this.#next = Math.max(end, stretch.from)
+    await this.#readFrom(Math.max(this.#next, earliest), end)
+  }
+
+  async #readFrom(from: Offset, to: Offset): Promise<void> {
+    const { codec, partition, take } = this.#place
+    this.#stopping.signal.throwIfAborted()
+    if (from < to)
+      for await (const fact of readFacts(this.#log, codec, { partition, from, to }, this.#stopping.signal)) {
+        take(fact)
+        this.#next = fact.offset + 1
+      }
+    this.#next = Math.max(from, to)
   }
 }

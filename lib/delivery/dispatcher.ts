@@ -60,8 +60,8 @@ interface Lane {
 
 /**
  * Sends what has been decided. Messages of one lane (an episode on a channel) are sent one after the other, in the order
- * they came; lanes do not wait for each other. What is to be done with a message is read from the ledger before each step,
- * so several dispatchers may work on one ledger: each attempt is made by the one whose intent came first.
+ * they came; lanes do not wait for each other. What is to be done with a message follows from the ledger, which is read after each wait
+ * and each claim, so several dispatchers may work on one ledger: each attempt is made by the one whose intent came first.
  */
 export class Dispatcher {
   readonly #deps: DispatcherDependencies
@@ -136,7 +136,6 @@ export class Dispatcher {
   async #step(lane: Lane, { ledger, name }: Errand): Promise<void> {
     const { clock } = this.#deps
     lane.wake = new AbortController()
-    await ledger.readOn()
     const message = ledger.message(name)
     if (!message) return void lane.errands.shift()
     const schedule = this.#deps.schedule(message)
@@ -149,9 +148,9 @@ export class Dispatcher {
         lane.errands.shift()
         return
       case 'wait':
-        return this.#sleep(lane, Math.min(step.untilAt - clock.now(), LONGEST_SLEEP_MS))
+        return this.#sleep(lane, ledger, Math.min(step.untilAt - clock.now(), LONGEST_SLEEP_MS))
       case 'watch':
-        return this.#sleep(lane, Math.min(step.untilAt - clock.now(), WATCH_MS))
+        return this.#sleep(lane, ledger, Math.min(step.untilAt - clock.now(), WATCH_MS))
       case 'conclude':
         return this.#conclude(ledger, message, step.attempt)
       case 'attempt':
@@ -159,8 +158,11 @@ export class Dispatcher {
     }
   }
 
-  #sleep(lane: Lane, ms: Milliseconds): Promise<void> {
-    return this.#deps.clock.sleep(Math.max(ms, 1), AbortSignal.any([lane.wake.signal, this.#stopping.signal]))
+  /** Then hears what others have said meanwhile. */
+  async #sleep(lane: Lane, ledger: Ledger, ms: Milliseconds): Promise<void> {
+    const { signal } = this.#stopping
+    await this.#deps.clock.sleep(Math.max(ms, 1), AbortSignal.any([lane.wake.signal, signal]))
+    if (!signal.aborted) await ledger.readOn()
   }
 
   #setSlow(lane: Lane, isSlow: boolean): void {

@@ -107,7 +107,7 @@ export class Ledger {
    */
   async claim(facts: readonly DeliveryFact[]): Promise<void> {
     for (const records of this.#batchesOf(facts)) await this.#facts.append(records)
-    await this.readOn()
+    await this.#facts.readOwn()
   }
 
   /** Reads what was appended before the call. */

@@ -125,11 +125,11 @@ export interface EventLog {
   /** Endless `read`: waits for records to come, ends when `signal` aborts. */
   follow(topic: string, partition: number, from: Offset, signal: AbortSignal): AsyncIterable<RecordBatch>
   /**
-   * For so long `offsets` may tell an end that lies before the true one: a broker that was cut off does not know at once that
-   * another one leads. 0 where there is nobody else.
+   * For so long `offsets` may tell an end that lies before what others have appended: a broker that was cut off does not know
+   * at once that another one leads. 0 where there is nobody else.
    */
   readonly endsLagMs: Milliseconds
-  /** One entry per partition, in order. */
+  /** One entry per partition, in order. No end lies before what was appended here and acknowledged. */
   offsets(topic: string, atMs?: Instant): Promise<readonly PartitionOffsets[]>
   /**
    * Joins a group that shares the partitions of one topic.

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { Cluster } from '#lib/eventlog/kafka/cluster.ts'
+import { listOffsets } from '#lib/eventlog/kafka/offsets.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import { freshTopics, placesIn, read, recordsOf } from '#tests/contract/eventlog-fixture.ts'
 import { eventually } from '#tests/support/eventually.ts'
@@ -157,3 +159,24 @@ testNeeding(missing, 'a fast reader does not wait for a slow one, nor any for th
   await following
   expect((await idle).done).toBe(true)
 })
+
+testNeeding(
+  missing,
+  'an end before one that is known is asked for again until a leader tells a later one',
+  async () => {
+    const cluster = new Cluster({ brokers: [bootstrap], clientId: 'test' })
+    try {
+      const { promise: refused, resolve } = Promise.withResolvers<void>()
+      const knownEnd = (): number => {
+        resolve()
+        return 3
+      }
+      const asked = listOffsets(cluster, { topic: nameOf(), knownEnd })
+      await refused
+      await log.append(plain.name, 0, recordsOf('a b c'))
+      expect(await asked).toMatchObject([{ earliest: 0, end: 3 }])
+    } finally {
+      cluster.close()
+    }
+  },
+)

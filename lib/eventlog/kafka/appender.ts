@@ -56,6 +56,11 @@ export class Appender {
     return this.#inOrder(`${append.topic}/${partition}`, () => this.#send(append))
   }
 
+  /** The end of what was appended here and acknowledged; 0: nothing was. @param topic as the cluster knows it */
+  acknowledgedEnd(topic: string, partition: number): Offset {
+    return this.#ends.get(`${topic}/${partition}`) ?? 0
+  }
+
   /** Resolves when nothing is on its way any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#tails.values())

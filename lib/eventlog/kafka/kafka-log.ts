@@ -107,8 +107,7 @@ export class KafkaLog implements EventLog {
     signal: AbortSignal = new AbortController().signal,
   ): AsyncGenerator<RecordBatch> {
     signal.throwIfAborted()
-    const { end } = await this.#boundsOf(topic, partition)
-    const range = { topic: this.#nameOf(topic), partition, from, to: Math.min(to, end) }
+    const range = { topic: this.#nameOf(topic), partition, from, to: await this.#within(topic, partition, to) }
     if (from >= range.to) return
     for await (const batch of this.#reads.batches(range, this.#unlessClosed(signal))) {
       signal.throwIfAborted()
@@ -133,7 +132,9 @@ export class KafkaLog implements EventLog {
 
   async offsets(topic: string, atMs?: Instant): Promise<readonly PartitionOffsets[]> {
     this.#refuseClosed(topic)
-    return listOffsets(this.#cluster, this.#nameOf(topic), atMs)
+    const name = this.#nameOf(topic)
+    const knownEnd = (partition: number): Offset => this.#appender.acknowledgedEnd(name, partition)
+    return listOffsets(this.#cluster, { topic: name, knownEnd, ...(atMs === undefined ? {} : { atMs }) })
   }
 
   async subscribe(
@@ -182,7 +183,14 @@ export class KafkaLog implements EventLog {
     this.#cluster.close()
   }
 
-  readonly #bounds: Bounds = async (name, partition) => (await listOffsets(this.#cluster, name))[partition]!
+  readonly #bounds: Bounds = async (topic, partition) => (await listOffsets(this.#cluster, { topic }))[partition]!
+
+  /** An offset, or the end of the partition when that lies before. */
+  async #within(topic: string, partition: number, to: Offset): Promise<Offset> {
+    this.#refuseClosed(topic)
+    if (to <= this.#appender.acknowledgedEnd(this.#nameOf(topic), partition)) return to
+    return Math.min(to, (await this.#boundsOf(topic, partition)).end)
+  }
 
   async #boundsOf(topic: string, partition: number): Promise<PartitionOffsets> {
     const offsets = await this.offsets(topic)

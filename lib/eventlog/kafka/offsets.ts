@@ -1,3 +1,4 @@
+import { ObstreamError } from '#lib/errors.ts'
 import type { Instant } from '#lib/time.ts'
 import type { Offset, PartitionOffsets, Progress } from '../port.ts'
 import { parseProgress } from '../progress.ts'
@@ -16,17 +17,23 @@ interface ListedOffsets {
   }[]
 }
 
+export interface OffsetsAsked {
+  /** As the cluster knows it. */
+  readonly topic: string
+  readonly atMs?: Instant
+  /** An end before it is that of a broker which leads no more, and is asked for again. Default: 0. */
+  readonly knownEnd?: (partition: number) => Offset
+}
+
 /**
  * The bounds of all partitions of a topic. Each attempt looks at the topic anew: brokers answer by name, and only its id
  * tells a topic that was created anew from the one whose records a job counts on.
  *
- * @param topic as the cluster knows it
  * @throws as {@link Cluster.topic}
  */
 export async function listOffsets(
   cluster: Cluster,
-  topic: string,
-  atMs?: Instant,
+  { topic, atMs, knownEnd = () => 0 }: OffsetsAsked,
 ): Promise<readonly PartitionOffsets[]> {
   return patiently(`The offsets of ${topic}`, async () => {
     cluster.forgetTopic(topic)
@@ -36,11 +43,20 @@ export async function listOffsets(
       offsetsAt(cluster, topic, LATEST),
       atMs === undefined ? undefined : offsetsAt(cluster, topic, Math.max(atMs, 0)),
     ])
+    for (const [partition, end] of latest.entries()) refuseOldEnd(`${topic}/${partition}`, end, knownEnd(partition))
     return latest.map((end, partition) => {
       const found = asked?.[partition] ?? -1
       return { partition, earliest: earliest[partition]!, end, atOrAfter: found < 0 ? end : Math.min(found, end) }
     })
   })
+}
+
+function refuseOldEnd(place: string, end: Offset, known: Offset): void {
+  if (end < known)
+    throw new ObstreamError(
+      'OBS_LOG_UNAVAILABLE',
+      `${place}: a broker tells the end ${end}, but records before ${known} are acknowledged. It leads no more, or has lost them.`,
+    )
 }
 
 /** -1 where there is no record at or after it. */

@@ -174,7 +174,7 @@ export class TopicAdmin {
         )
         if (waits) throw new ObstreamError('OBS_LOG_UNAVAILABLE', 'Topics are not as they were set yet.')
         // A leader answers this only once it knows that it is one.
-        for (const { name } of changed) await listOffsets(cluster, nameOf(name))
+        for (const { name } of changed) await listOffsets(cluster, { topic: nameOf(name) })
       })
     } catch (error) {
       if (differences.length === 0) throw error

@@ -7,6 +7,7 @@ import { openMemoryLog } from '#lib/eventlog/memory.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
 import { catalogue, MAX_BATCH_BYTES, topics } from '#lib/topics.ts'
+import { behindDeposedLeader } from '#tests/support/deposed-leader.ts'
 
 const SUBJECT = 'breach/latency_p95/router_demo/2026-06-27T20:00:00Z/0001'
 const name = (channel: string, subject = SUBJECT): MessageName => messageName('staging', subject, channel)
@@ -52,7 +53,7 @@ async function scene() {
   await log.topics.apply(catalogue)
   const codec = await openCodec(topics.delivery, openEmbeddedRegistry(log.schemas))
   const open = (partition = 0) => Ledger.open(log, codec, { partition, sinceAt: 0 })
-  return { log, open }
+  return { log, codec, open }
 }
 
 describe('the ledger', () => {
@@ -65,6 +66,15 @@ describe('the ledger', () => {
     ])
     const bodies = [one, other].map((ledger) => ledger.message(name('ops'))!.decision.body)
     expect(new Set(bodies).size).toBe(1)
+  })
+
+  test('a claim is known once it is acknowledged, whatever a deposed leader tells of the end', async () => {
+    const { log, codec, open } = await scene()
+    await (await open()).claim([decision(name('pd'))])
+    const lying = behindDeposedLeader(log, { topic: topics.delivery.name, lies: 1_000, endsLagMs: 60_000 })
+    const ledger = await Ledger.open(lying, codec, { partition: 0, sinceAt: 0 })
+    await ledger.claim([decision(name('ops'))])
+    expect([...ledger.messages()].map(({ decision: { channel } }) => channel)).toEqual(['pd', 'ops'])
   })
 
   test('an attempt belongs to whoever said first that he makes it', async () => {
