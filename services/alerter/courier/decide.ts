@@ -1,6 +1,7 @@
 import type { Said, Silence } from '#lib/commands/standing.ts'
 import type { Alert, AlertKind } from '#lib/facts.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
+import { changesWords, type Note, noteWords } from './note.ts'
 
 /** Whether a transition is told on a channel, and why. */
 export interface Verdict {
@@ -11,7 +12,7 @@ export interface Verdict {
   /** Ids of the commands that were considered. */
   readonly commands: readonly string[]
   /** What the message says beside the transition. */
-  readonly note: 'flapping' | 'unacknowledged' | 'fallback' | null
+  readonly note: Note | null
 }
 
 /**
@@ -102,7 +103,7 @@ function suppressed({ alert, silences, acknowledgement, flapping }: Question, ch
     return { ...held(channel, 'acknowledged', reason), commands: [acknowledgement.commandId] }
   }
   if (alert.kind === 'opened' && flapping.changes > flapping.limit)
-    return held(channel, 'flapping', `${flappingWords(flapping)}, which was told`)
+    return held(channel, 'flapping', `${changesWords(flapping)}, which was told`)
   return undefined
 }
 
@@ -119,8 +120,8 @@ export function decideUnacknowledged(
   silences: Question['silences'],
   withinWords: string,
 ): readonly Verdict[] {
-  const reason = `nobody acknowledged it within ${withinWords}`
-  const note = 'unacknowledged'
+  const note = { kind: 'unacknowledged', withinWords } as const
+  const reason = noteWords(note, 'en')
   return channels.map(
     (channel) =>
       silencedBy(silences, channel) ?? { channel, send: true, code: 'unacknowledged', reason, commands: [], note },
@@ -144,7 +145,7 @@ export function avoidingGone(
   const gone = judged.find(({ code }) => code === 'channel_gone')
   const isTold = judged.some(({ channel }) => channel === fallback)
   if (!gone || fallback === null || isTold || goneSince(fallback) !== null) return judged
-  return [...judged, { ...fallbackVerdict(fallback), reason: `${gone.channel} is gone` }]
+  return [...judged, fallbackVerdict(fallback, { kind: 'gone', channel: gone.channel })]
 }
 
 function goneWords(at: Instant): string {
@@ -153,12 +154,11 @@ function goneWords(at: Instant): string {
 
 /** What the fallback channel is told in another one's place. */
 export function decideFallback(channel: string, failed: string, attempts: number): Verdict {
-  const reason = `${failed} failed ${attempts === 1 ? 'once' : `${attempts} times`}`
-  return { ...fallbackVerdict(channel), reason }
+  return fallbackVerdict(channel, { kind: 'failed', channel: failed, attempts })
 }
 
-function fallbackVerdict(channel: string): Omit<Verdict, 'reason'> {
-  return { channel, send: true, code: 'fallback', commands: [], note: 'fallback' }
+function fallbackVerdict(channel: string, note: Note): Verdict {
+  return { channel, send: true, code: 'fallback', reason: noteWords(note, 'en'), commands: [], note }
 }
 
 function routeWords({ alert }: Question, wasTold: boolean): string {
@@ -168,9 +168,11 @@ function routeWords({ alert }: Question, wasTold: boolean): string {
 }
 
 function sent({ alert, flapping }: Question, channel: string, code: VerdictCode, reason: string): Verdict {
-  const isNotice = isChange(alert.kind) && flapping.changes === flapping.limit
-  const why = isNotice ? `${reason}; ${flappingWords(flapping)}, and further openings are held back` : reason
-  return { channel, send: true, code, reason: why, commands: [], note: isNotice ? 'flapping' : null }
+  const { changes, limit, withinWords } = flapping
+  const common = { channel, send: true, code, commands: [] }
+  if (!isChange(alert.kind) || changes !== limit) return { ...common, reason, note: null }
+  const note: Note = { kind: 'flapping', changes, withinWords }
+  return { ...common, reason: `${reason}; ${noteWords(note, 'en')}`, note }
 }
 
 function held(channel: string, code: VerdictCode, reason: string): Verdict {
@@ -180,8 +182,4 @@ function held(channel: string, code: VerdictCode, reason: string): Verdict {
 /** What counts as flapping when there is too much of it. */
 export function isChange(kind: AlertKind): boolean {
   return kind === 'opened' || kind === 'resolved'
-}
-
-function flappingWords({ changes, withinWords }: FlappingView): string {
-  return `it opened and ended ${changes} times within ${withinWords}`
 }

@@ -5,6 +5,7 @@ import { SECOND_MS } from '#lib/time.ts'
 import type { MessageContext, Notice } from '../messages/compose.ts'
 import type { Verdict } from './decide.ts'
 import type { Transition } from './episode-book.ts'
+import { noteWords } from './note.ts'
 import { whyTold } from './why.ts'
 
 /** What a message needs to know besides the transition. */
@@ -32,7 +33,7 @@ export function noticeOf({ alert }: Transition, verdict: Verdict, parts: NoticeP
     notifiedChannels: verdicts.filter(({ send }) => send).map(({ channel }) => channel),
     acknowledgedAfterS: acknowledgement ? seconds(acknowledgement.at - alert.openedAt) : null,
     resolvedAfterS: resolvedAt === null ? null : seconds(resolvedAt - alert.openedAt),
-    note: verdict.note === null ? null : verdict.reason,
+    note: verdict.note === null ? null : noteWords(verdict.note, parts.locale),
   }
 }
 

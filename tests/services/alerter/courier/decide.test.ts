@@ -98,7 +98,7 @@ describe('whether a transition is told, and on which channels', () => {
   test('the notice of flapping says so, and what happens next', () => {
     for (const kind of ['opened', 'resolved'] as const) {
       const [verdict] = decide(ask(kind, { flapping: justFlapping, told: ['ops'] }))
-      expect(verdict).toMatchObject({ send: true, note: 'flapping' })
+      expect(verdict).toMatchObject({ send: true, note: { kind: 'flapping', changes: 4, withinWords: '12h' } })
       expect(verdict!.reason).toContain('it opened and ended 4 times within 12h, and further openings are held back')
     }
   })

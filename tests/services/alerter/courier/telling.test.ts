@@ -210,6 +210,17 @@ describe('what operators said', () => {
     expect(bodyOf(desk.receivers.slack.received[0]!.body).text).toContain('nobody acknowledged it within 30m')
   })
 
+  test('readers of Japanese are told so in Japanese', async () => {
+    desk.routes({ unacknowledged: ['chat'] })
+    desk.config = { ...desk.config, locale: 'ja' }
+    await desk.append(hours('B B B'))
+    await desk.start()
+    await desk.until(() => desk.receivers.slack.received.length > 0)
+    expect(bodyOf(desk.receivers.slack.received[0]!.body).text).toContain(
+      '通知理由: 連続3回。30m以内に誰も確認していません。',
+    )
+  })
+
   test('one that somebody has acknowledged is not, while another is', async () => {
     desk.routes({ unacknowledged: ['chat'] })
     await desk.append(inOrder(...['router_a', 'router_b'].map((source) => hours('B B B', MONDAY, { source }))))
