@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Answer, findMessages, handOf, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
 import { isMessageId, parseDryRun } from '#lib/delivery/dry-run-file.ts'
-import { isAccepted } from '#lib/delivery/next-step.ts'
+import { laneOf } from '#lib/delivery/message-name.ts'
+import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
 import { type ExitCode, isObstreamError, ObstreamError } from '#lib/errors.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { topics } from '#lib/topics.ts'
-import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import type { DeliverFlags } from '../deliver.ts'
 import type { AuthorFlags } from '../flags.ts'
 import type { CommandRun } from '../program.ts'
@@ -120,13 +120,8 @@ function unfitness(wanted: Wanted): ObstreamError | null {
 
 /** What the channel has heard of the same alert after this: an opening sent now would open what has ended. */
 function newerAccepted({ ledger, message }: LedgerPlace): string | undefined {
-  const { subject, channel } = message.decision
-  const all = [...ledger.messages()]
-  const at = all.findIndex(({ decision }) => decision.messageId === message.decision.messageId)
-  return all
-    .slice(at + 1)
-    .filter(({ decision }) => decision.channel === channel && alertIdOf(decision.subject) === alertIdOf(subject))
-    .find(isAccepted)?.decision.subject
+  const later = ledger.lane(laneOf(message.decision)).filter(({ order }) => order > message.order)
+  return overtakenBy(later)?.decision.subject
 }
 
 const unfit = (message: string): ObstreamError => new ObstreamError('OBS_DELIVERY_UNFIT', message)

@@ -5,7 +5,7 @@ import type { Clock } from '#lib/runtime/clock.ts'
 import type { Instant, Milliseconds } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { Classified } from './classify.ts'
-import { ATTEMPT_TAKES_MS, type Sendable, type Sender } from './dispatcher.ts'
+import { ATTEMPT_TAKES_MS, LATEST_START_MS, type Sendable, type Sender } from './dispatcher.ts'
 import type { DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
 import { Ledger, type LedgerMessage } from './ledger.ts'
 import { nextAttemptAt } from './retry-schedule.ts'
@@ -69,8 +69,8 @@ export interface ByHand {
 
 /**
  * Makes the next attempt of a message out of turn: intent, request, outcome, as a courier does it and beside one that runs.
- * One that failed leaves a courier's plan as it was: what was given up stays so, what is still tried is tried again, though not
- * sooner than after a first failure.
+ * One that may pass leaves a courier's plan as it was: what was given up stays so, what is still tried is tried again, though
+ * not sooner than after a first failure. One that tells that trying again would not help ends the plan, as it does for a courier.
  *
  * @throws OBS_DELIVERY_UNDER_WAY when somebody else is making an attempt; nothing was sent then · what `Ledger.claim` throws
  */
@@ -85,7 +85,7 @@ export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): 
   const lost = last && !last.outcome ? [outcomeOfLost(name, last.intent, at)] : []
   await ledger.claim([...lost, { type: 'intent', ...name, attempt, at, courier }])
   const claimed = ledger.message(name)!.attempts.find(({ intent }) => intent.attempt === attempt)!
-  if (claimed.intent.courier !== courier) throw underWay(name)
+  if (claimed.intent.courier !== courier || clock.now() - at > LATEST_START_MS) throw underWay(name)
   const answer = await sendOnce(sender, message.decision, clock)
   const { result, status, detail, durationMs } = answer
   const nextAt = nextAfter(message, answer, by)

@@ -4,7 +4,8 @@ import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import type { Classified } from './classify.ts'
 import type { DeliveryDecision, DeliveryOutcome, MessageName } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
-import { nextStep } from './next-step.ts'
+import { laneOf } from './message-name.ts'
+import { isAccepted, type NextStep, nextStep, overtakenBy } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
 
@@ -30,21 +31,22 @@ export interface DispatcherDependencies {
   sender(channel: string): Sender | undefined
   schedule(message: LedgerMessage): RetrySchedule
   /** Called after each attempt, and each that somebody else has left without an outcome. */
-  told(message: LedgerMessage, outcome: DeliveryOutcome): Promise<void>
-  /** Called when nothing more will be tried, again at a later start as long as nobody has accepted the message. */
-  over(message: LedgerMessage): Promise<void>
+  told(message: LedgerMessage, outcome: DeliveryOutcome): void
+  /**
+   * Called while the newest outcome of a message is a failure: after each of them, when another message comes behind this one,
+   * and again at a later start. What it throws is met as a fault of the log.
+   */
+  failed(message: LedgerMessage, outcome: DeliveryOutcome): Promise<void>
   /** Shared by all who send to the same receivers. */
   readonly pacers: Pacers
 }
 
-/** A message that is to be sent, and where its facts stand. */
-export interface Errand {
-  readonly ledger: Ledger
-  readonly name: MessageName
-}
-
 /** From an intent to its outcome: the time-out of a request, and as much for the log. */
 export const ATTEMPT_TAKES_MS = 30 * SECOND_MS
+/** Who comes to send later than this after his intent does not: when the request ended, others might have gone on long ago. */
+export const LATEST_START_MS = ATTEMPT_TAKES_MS / 2
+/** The time-out of a request, and a little for the log. */
+const REQUESTS_END_MS = 20 * SECOND_MS
 const RETRY_LOG_MS = SECOND_MS
 /** A wall clock that is set while we sleep is noticed after this time. */
 const LONGEST_SLEEP_MS = 30 * SECOND_MS
@@ -52,16 +54,21 @@ const LONGEST_SLEEP_MS = 30 * SECOND_MS
 const WATCH_MS = SECOND_MS
 
 interface Lane {
-  readonly errands: Errand[]
+  readonly name: string
+  readonly ledger: Ledger
+  /** Failures that `failed` has heard of, each with how much has come behind it. */
+  readonly heard: Set<string>
+  /** Something was decided since the ledger was looked at. */
+  isChanged: boolean
   /** Nothing is to be done before this instant but what the slow schedule holds. */
   isSlow: boolean
   wake: AbortController
 }
 
 /**
- * Sends what has been decided. Messages of one lane (an episode on a channel) are sent one after the other, in the order
- * they came; lanes do not wait for each other. What is to be done with a message follows from the ledger, which is read after each wait
- * and each claim, so several dispatchers may work on one ledger: each attempt is made by the one whose intent came first.
+ * Sends what has been decided. The ledger is the queue: the messages of one lane are sent one after the other, in the order in
+ * which they were decided; lanes do not wait for each other. It is read after each wait and each claim, so several dispatchers
+ * may work on one ledger: each attempt is made by the one whose intent came first.
  */
 export class Dispatcher {
   readonly #deps: DispatcherDependencies
@@ -81,31 +88,24 @@ export class Dispatcher {
     return this.#failed.promise
   }
 
-  /** Messages that are not over. */
-  get pendingCount(): number {
-    return this.#lanes.values().reduce((sum, { errands }) => sum + errands.length, 0)
-  }
-
-  /** Puts a message behind those of its lane. One that waits there already is not put twice. */
-  send(laneName: string, errand: Errand): void {
+  /** Sends a message, after those that were decided before it for its lane, as far as they are not over. */
+  send(ledger: Ledger, message: LedgerMessage): void {
     if (this.#stopping.signal.aborted) return
-    const known = this.#lanes.get(laneName)
+    const name = laneOf(message.decision)
+    const known = this.#lanes.get(name)
     if (known) {
-      if (known.errands.some(({ name }) => name.messageId === errand.name.messageId)) return
-      known.errands.push(errand)
+      known.isChanged = true
       known.wake.abort()
       return
     }
-    const lane: Lane = { errands: [errand], isSlow: false, wake: new AbortController() }
-    this.#lanes.set(laneName, lane)
-    const running = this.#run(lane).then(
-      () => this.#lanes.delete(laneName),
-      (error) => this.#failed.reject(error),
-    )
-    const done = running.then(() => {
-      this.#running.delete(done)
-      this.#tellChange()
-    })
+    const lane: Lane = { name, ledger, heard: new Set(), isChanged: false, isSlow: false, wake: new AbortController() }
+    this.#lanes.set(name, lane)
+    const done = this.#run(lane)
+      .catch(this.#failed.reject)
+      .then(() => {
+        this.#running.delete(done)
+        this.#tellChange()
+      })
     this.#running.add(done)
   }
 
@@ -114,55 +114,86 @@ export class Dispatcher {
     while (this.#lanes.values().some(({ isSlow }) => !isSlow)) await Promise.race([this.#changed.promise, this.failed])
   }
 
-  /** Lets running requests end and tells their outcome; what waits is sent by the next start. Idempotent. */
-  async stop(): Promise<void> {
+  /**
+   * Lets running requests end and tells their outcome; what waits is sent by the next start. Idempotent.
+   *
+   * @param ledger is stopped then: whatever else waits to read it waits no longer
+   */
+  async stop(ledger?: Ledger): Promise<void> {
     this.#stopping.abort()
     for (const { wake } of this.#lanes.values()) wake.abort()
-    await Promise.all(this.#running)
+    const limit = new AbortController()
+    const ended = Promise.all(this.#running)
+    await Promise.race([ended, this.#deps.clock.sleep(REQUESTS_END_MS, limit.signal)])
+    limit.abort()
+    ledger?.stop()
+    await ended
   }
 
   async #run(lane: Lane): Promise<void> {
     const { clock, logger } = this.#deps
-    while (lane.errands.length > 0 && !this.#stopping.signal.aborted)
+    let isBusy = true
+    while (isBusy && !this.#stopping.signal.aborted)
       try {
-        await this.#step(lane, lane.errands[0]!)
+        lane.isChanged = false
+        lane.wake = new AbortController()
+        const hasWorked = await this.#step(lane)
+        isBusy = hasWorked || lane.isChanged
       } catch (error) {
         if (!isObstreamError(error) || !error.retryable) throw error
+        if (this.#stopping.signal.aborted) break
         logger.warn({ error }, `the ledger cannot be kept: ${error.message}; nothing is sent meanwhile`)
         await clock.sleep(RETRY_LOG_MS, this.#stopping.signal)
       }
+    // At once: what is decided from now on needs a lane of its own.
+    this.#lanes.delete(lane.name)
   }
 
-  async #step(lane: Lane, { ledger, name }: Errand): Promise<void> {
+  /** @returns whether there was anything to do, or to wait for */
+  async #step(lane: Lane): Promise<boolean> {
+    const messages = lane.ledger.lane(lane.name).filter(({ decision }) => decision.send)
+    for (const [i, message] of messages.entries()) {
+      const later = messages.slice(i + 1)
+      await this.#tellFailure(lane, message, later)
+      const schedule = this.#deps.schedule(message)
+      const policy = { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts: 1 + schedule.maxRetries }
+      const step = nextStep(message, policy, { now: this.#deps.clock.now(), later })
+      if (step.kind === 'over') continue
+      this.#setSlow(lane, step.kind === 'wait' && message.attempts.length >= policy.fastAttempts)
+      await this.#take(lane, message, step)
+      return true
+    }
+    return false
+  }
+
+  #take(lane: Lane, message: LedgerMessage, step: Exclude<NextStep, { kind: 'over' }>): Promise<void> {
     const { clock } = this.#deps
-    lane.wake = new AbortController()
-    const message = ledger.message(name)
-    if (!message) return void lane.errands.shift()
-    const schedule = this.#deps.schedule(message)
-    const policy = { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts: 1 + schedule.maxRetries }
-    const step = nextStep(message, policy, { now: clock.now(), isSuperseded: lane.errands.length > 1 })
-    this.#setSlow(lane, step.kind === 'wait' && message.attempts.length >= policy.fastAttempts)
     switch (step.kind) {
-      case 'over':
-        await this.#deps.over(message)
-        lane.errands.shift()
-        return
       case 'wait':
-        return this.#sleep(lane, ledger, Math.min(step.untilAt - clock.now(), LONGEST_SLEEP_MS))
+        return this.#sleep(lane, Math.min(step.untilAt - clock.now(), LONGEST_SLEEP_MS))
       case 'watch':
-        return this.#sleep(lane, ledger, Math.min(step.untilAt - clock.now(), WATCH_MS))
+        return this.#sleep(lane, Math.min(step.untilAt - clock.now(), WATCH_MS))
       case 'conclude':
-        return this.#conclude(ledger, message, step.attempt)
+        return this.#conclude(lane.ledger, message, step.attempt)
       case 'attempt':
-        return this.#attempt(ledger, message, step.attempt)
+        return this.#attempt(lane.ledger, message, step.attempt)
     }
   }
 
+  async #tellFailure(lane: Lane, message: LedgerMessage, later: readonly LedgerMessage[]): Promise<void> {
+    const outcome = message.attempts.findLast((attempt) => attempt.outcome)?.outcome
+    if (!outcome || isAccepted(message) || overtakenBy(later)) return
+    const failure = `${message.decision.messageId} ${outcome.attempt} ${later.length}`
+    if (lane.heard.has(failure)) return
+    await this.#deps.failed(message, outcome)
+    lane.heard.add(failure)
+  }
+
   /** Then hears what others have said meanwhile. */
-  async #sleep(lane: Lane, ledger: Ledger, ms: Milliseconds): Promise<void> {
+  async #sleep(lane: Lane, ms: Milliseconds): Promise<void> {
     const { signal } = this.#stopping
     await this.#deps.clock.sleep(Math.max(ms, 1), AbortSignal.any([lane.wake.signal, signal]))
-    if (!signal.aborted) await ledger.readOn()
+    if (!signal.aborted) await lane.ledger.readOn()
   }
 
   #setSlow(lane: Lane, isSlow: boolean): void {
@@ -179,25 +210,23 @@ export class Dispatcher {
   /** Says first that it will, and does it only if it was the first to say so. */
   async #attempt(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
     const { channel } = message.decision
-    const sender = this.#deps.sender(channel)
-    const pace = { intervalMs: sender?.intervalMs ?? 0, signal: this.#stopping.signal }
-    await this.#deps.pacers.inTurn(channel, pace, () => this.#claimAndPost(ledger, message, { attempt, sender }))
+    const pace = { intervalMs: this.#deps.sender(channel)?.intervalMs ?? 0, signal: this.#stopping.signal }
+    await this.#deps.pacers.inTurn(channel, pace, () => this.#claimAndPost(ledger, message, attempt))
   }
 
-  async #claimAndPost(
-    ledger: Ledger,
-    message: LedgerMessage,
-    { attempt, sender }: { readonly attempt: number; readonly sender: Sender | undefined },
-  ): Promise<void> {
+  async #claimAndPost(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
     const { clock, courier } = this.#deps
     const { decision } = message
     const name = nameOf(decision)
     const at = clock.now()
+    const sinceMs = clock.monotonicMs()
     await ledger.claim([{ type: 'intent', ...name, attempt, at, courier }])
     const claimed = ledger.message(name)!.attempts.find(({ intent }) => intent.attempt === attempt)!
     if (claimed.intent.courier !== courier || claimed.intent.at !== at) return
     const beganAtMs = clock.monotonicMs()
-    const answer = sender ? await sender.post(decision, at) : noChannel
+    const sender = this.#deps.sender(decision.channel)
+    const isLate = Math.max(beganAtMs - sinceMs, clock.now() - at) > LATEST_START_MS
+    const answer = isLate ? stoodStill : sender ? await sender.post(decision, at) : noChannel
     const durationMs = Math.round(clock.monotonicMs() - beganAtMs)
     await this.#tell(ledger, message, { attempt, durationMs, answer })
   }
@@ -233,7 +262,7 @@ export class Dispatcher {
     ])
     const told = ledger.message(name)!
     const outcome = told.attempts.find(({ intent }) => intent.attempt === attempt)?.outcome
-    if (outcome) await this.#deps.told(told, outcome)
+    if (outcome) this.#deps.told(told, outcome)
   }
 }
 
@@ -247,6 +276,13 @@ const noChannel: Classified = {
   result: 'forbidden',
   status: null,
   detail: 'the channel is no longer in the configuration',
+  retryAfter: null,
+}
+
+const stoodStill: Classified = {
+  result: 'retry',
+  status: null,
+  detail: 'nothing was sent: this courier stood still, or the log did, for so long that another one may have gone on',
   retryAfter: null,
 }
 

@@ -1,10 +1,10 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import type { EventLog, LogRecord, Offset } from '#lib/eventlog/port.ts'
 import { OwnerlessPartition } from '#lib/ownerless-partition.ts'
-import type { Instant } from '#lib/time.ts'
+import { HOUR_MS, type Instant } from '#lib/time.ts'
 import { MAX_BATCH_BYTES, topics } from '#lib/topics.ts'
 import type { DeliveryDecision, DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
-import { deliveryFactKey, messageKey } from './message-name.ts'
+import { deliveryFactKey, laneOf, messageKey } from './message-name.ts'
 
 /** One attempt as the ledger tells it. Without an outcome it may have arrived. */
 export interface LedgerAttempt {
@@ -14,6 +14,8 @@ export interface LedgerAttempt {
 
 /** One message as the ledger tells it: the decision that counts, and its attempts in order. */
 export interface LedgerMessage {
+  /** Messages that were decided later have a larger one; it says nothing else. */
+  readonly order: number
   readonly decision: DeliveryDecision
   readonly attempts: readonly LedgerAttempt[]
 }
@@ -25,6 +27,8 @@ export interface LedgerPlace {
   isAbout?(subject: string): boolean
 }
 
+/** By no more than this any two clocks of an installation differ; a sampler that is off by half a minute stops itself. */
+const CLOCKS_DIFFER_MS = HOUR_MS
 /** Leaves room for keys and framing. */
 const BATCH_BYTES = MAX_BATCH_BYTES / 2
 
@@ -39,7 +43,10 @@ export class Ledger {
   readonly #messages = new Map<string, LedgerMessage>()
   /** Keys of the messages of each subject. */
   readonly #subjects = new Map<string, Set<string>>()
+  /** And those of each lane. */
+  readonly #lanes = new Map<string, Set<string>>()
   readonly #gone = new Map<string, Instant>()
+  #decided = 0
 
   private constructor(
     log: EventLog,
@@ -55,7 +62,8 @@ export class Ledger {
   /**
    * Reads what was said since an instant.
    *
-   * @param sinceAt every message that anybody still asks for was decided after it
+   * @param sinceAt every message that anybody still asks for was decided after it, by whatever clock: an hour before it is
+   *   read, too
    * @param isAbout whether a subject is asked for; others are not remembered. Default: all
    */
   static async open(
@@ -63,7 +71,8 @@ export class Ledger {
     codec: TopicCodec<DeliveryFact>,
     { partition, sinceAt, isAbout = () => true }: LedgerPlace,
   ): Promise<Ledger> {
-    const from = (await log.offsets(topics.delivery.name, sinceAt))[partition]!.atOrAfter
+    const from = (await log.offsets(topics.delivery.name, Math.max(sinceAt - CLOCKS_DIFFER_MS, 0)))[partition]!
+      .atOrAfter
     const ledger = new Ledger(log, codec, { partition, from, isAbout })
     await ledger.readOn()
     return ledger
@@ -77,6 +86,11 @@ export class Ledger {
   /** All messages about a subject. */
   about(subject: string): readonly LedgerMessage[] {
     return [...(this.#subjects.get(subject) ?? [])].map((key) => this.#messages.get(key)!)
+  }
+
+  /** The messages of a lane of `laneOf`, in the order of their decisions; those that were held back, too. */
+  lane(name: string): readonly LedgerMessage[] {
+    return [...(this.#lanes.get(name) ?? [])].map((key) => this.#messages.get(key)!)
   }
 
   /** All messages, in the order of their decisions. */
@@ -95,7 +109,12 @@ export class Ledger {
 
   /** Forgets a subject that nobody asks for any more. */
   forget(subject: string): void {
-    for (const key of this.#subjects.get(subject) ?? []) this.#messages.delete(key)
+    for (const key of this.#subjects.get(subject) ?? []) {
+      const lane = laneOf(this.#messages.get(key)!.decision)
+      this.#lanes.get(lane)!.delete(key)
+      if (this.#lanes.get(lane)!.size === 0) this.#lanes.delete(lane)
+      this.#messages.delete(key)
+    }
     this.#subjects.delete(subject)
   }
 
@@ -140,7 +159,7 @@ export class Ledger {
     const key = messageKey(fact)
     const message = this.#messages.get(key)
     if (fact.type === 'decision') {
-      if (!message && !fact.dryRun) this.#remember(key, { decision: fact, attempts: [] })
+      if (!message && !fact.dryRun) this.#remember(key, { order: this.#decided++, decision: fact, attempts: [] })
     } else if (message) {
       this.#messages.set(key, withAttempt(message, fact))
       if (fact.type === 'outcome' && fact.result === 'gone') this.#gone.set(configKey(message.decision), fact.at)
@@ -148,11 +167,14 @@ export class Ledger {
   }
 
   #remember(key: string, message: LedgerMessage): void {
-    const { subject } = message.decision
     this.#messages.set(key, message)
-    const keys = this.#subjects.get(subject) ?? new Set()
-    this.#subjects.set(subject, keys.add(key))
+    addTo(this.#subjects, message.decision.subject, key)
+    addTo(this.#lanes, laneOf(message.decision), key)
   }
+}
+
+function addTo(sets: Map<string, Set<string>>, name: string, key: string): void {
+  sets.set(name, (sets.get(name) ?? new Set()).add(key))
 }
 
 function configKey({ channel, channelConfig }: Pick<DeliveryDecision, 'channel' | 'channelConfig'>): string {

@@ -26,6 +26,14 @@ export function deliveryFactKey(fact: DeliveryFact): string {
   return joinKey(message, String(fact.attempt).padStart(3, '0'), fact.type)
 }
 
+/**
+ * Messages of one lane go out one after the other, in the order in which they were decided: those about one alert, or whatever
+ * else a subject names with all but its last part, on one channel.
+ */
+export function laneOf({ subject, channel }: Pick<MessageName, 'subject' | 'channel'>): string {
+  return joinKey(subject.slice(0, subject.lastIndexOf('/')), keyPart(channel))
+}
+
 /** What the keys of all facts about one message begin with. */
 export function messageKey({ subject, channel }: Pick<MessageName, 'subject' | 'channel'>): string {
   return joinKey(subject, keyPart(channel))

@@ -1,4 +1,4 @@
-import type { Instant, Milliseconds } from '#lib/time.ts'
+import { type Instant, MINUTE_MS, type Milliseconds } from '#lib/time.ts'
 import type { LedgerMessage } from './ledger.ts'
 
 /** What is to be done with a message now. */
@@ -20,16 +20,17 @@ export interface StepPolicy {
 }
 
 /**
- * Decided by the ledger alone, so that every courier decides the same.
+ * Decided by the ledger alone, so that every courier decides the same, and one that starts goes on as one that ran.
  *
- * @param isSuperseded something newer waits to be told in this one's place: it is given its fast schedule and no more
+ * @param later what was decided after it in its lane: when something newer waits, it is given its fast schedule and no more,
+ *   and when something newer was accepted, nothing
  */
 export function nextStep(
   message: LedgerMessage,
   policy: StepPolicy,
-  { now, isSuperseded }: { readonly now: Instant; readonly isSuperseded: boolean },
+  { now, later }: { readonly now: Instant; readonly later: readonly LedgerMessage[] },
 ): NextStep {
-  if (!message.decision.send) return { kind: 'over' }
+  if (!message.decision.send || isAccepted(message) || overtakenBy(later)) return { kind: 'over' }
   const last = message.attempts.at(-1)
   if (!last) return { kind: 'attempt', attempt: 1 }
   const { intent, outcome } = last
@@ -38,9 +39,38 @@ export function nextStep(
     return now < untilAt ? { kind: 'watch', untilAt } : { kind: 'conclude', attempt: intent.attempt }
   }
   if (outcome.nextAttemptAt === null) return { kind: 'over' }
-  if (isSuperseded && intent.attempt >= policy.fastAttempts) return { kind: 'over' }
+  if (intent.attempt >= policy.fastAttempts && later.some(replacesOlder)) return { kind: 'over' }
   if (now < outcome.nextAttemptAt) return { kind: 'wait', untilAt: outcome.nextAttemptAt }
   return { kind: 'attempt', attempt: intent.attempt + 1 }
+}
+
+/** The newest message of those that a channel has taken, after which an older one is no longer sent; `undefined`: none. */
+export function overtakenBy(later: readonly LedgerMessage[]): LedgerMessage | undefined {
+  return later.findLast((message) => replacesOlder(message) && isAccepted(message))
+}
+
+/** A correction of the past replaces nothing: the end of an alert must arrive, though it was corrected since. */
+function replacesOlder({ decision }: LedgerMessage): boolean {
+  return decision.send && decision.messageType !== 'obs.alert.annotated'
+}
+
+/** Who is asked to wait longer than this is as good as away. */
+const LONGEST_WISH_MS = 5 * MINUTE_MS
+
+/**
+ * Whether another channel should be told in its place: it was given up, has failed so often, or the receiver wants to be left
+ * alone for longer than five minutes.
+ */
+export function hasFailed({ decision, attempts }: LedgerMessage, afterAttempts: number): boolean {
+  const outcome = attempts.findLast((attempt) => attempt.outcome)?.outcome
+  if (!decision.send || !outcome || outcome.result === 'accepted') return false
+  const { attempt, at, nextAttemptAt } = outcome
+  return nextAttemptAt === null || attempt >= afterAttempts || nextAttemptAt - at > LONGEST_WISH_MS
+}
+
+/** Whether nothing will be tried any more. */
+export function isGivenUp({ attempts }: LedgerMessage): boolean {
+  return attempts.at(-1)?.outcome?.nextAttemptAt === null
 }
 
 /** Whether a receiver said that it has it. */

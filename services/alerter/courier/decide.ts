@@ -17,6 +17,7 @@ export interface Verdict {
 
 /**
  * - `routed`, `told_before`: sent; the route of its severity names the channel, or the channel was told of this alert.
+ * - `flapping_notice`: the same, and the last opening or end that is told before it calms down.
  * - `silenced`, `acknowledged`, `flapping`, `superseded`: held back.
  * - `nothing_told`: the end or correction of an alert of which this channel knows nothing.
  * - `no_route`: the configuration names no channel for it.
@@ -28,6 +29,7 @@ export interface Verdict {
 export type VerdictCode =
   | 'routed'
   | 'told_before'
+  | 'flapping_notice'
   | 'silenced'
   | 'acknowledged'
   | 'flapping'
@@ -59,6 +61,8 @@ export interface FlappingView {
   readonly changes: number
   readonly limit: number
   readonly withinWords: string
+  /** Channels that were told within that time that it flaps. */
+  readonly noticed: readonly string[]
 }
 
 /** One verdict for each channel that has to do with the transition; at least one, so that every transition is accounted for. */
@@ -85,26 +89,37 @@ function channelsFor({ alert, routed, told }: Question): readonly string[] {
 
 function judge(question: Question, channel: string): Verdict {
   const { alert, told } = question
-  if (alert.kind === 'resolved') return sent(question, channel, 'told_before', 'the end of what this channel was told')
+  if (alert.kind === 'resolved') return sent(question, endOfWhatWasTold(channel))
   if (question.isSuperseded)
     return held(channel, 'superseded', 'found late, when the log held a newer transition of this alert already')
-  if (alert.kind === 'annotated')
-    return sent(question, channel, 'told_before', 'a correction of what this channel was told')
+  if (alert.kind === 'annotated') return tell(channel, 'told_before', 'a correction of what this channel was told')
   return (
-    suppressed(question, channel) ?? sent(question, channel, 'routed', routeWords(question, told.includes(channel)))
+    suppressed(question, channel) ??
+    heldFlapping(question, channel) ??
+    sent(question, tell(channel, 'routed', routeWords(question, told.includes(channel))))
   )
 }
 
-function suppressed({ alert, silences, acknowledgement, flapping }: Question, channel: string): Verdict | undefined {
+/** The end of an alert, for a channel that was told of it. */
+export function endOfWhatWasTold(channel: string): Verdict {
+  return tell(channel, 'told_before', 'the end of what this channel was told')
+}
+
+/** What operators hold back. */
+function suppressed({ alert, silences, acknowledgement }: Question, channel: string): Verdict | undefined {
   const silenced = silencedBy(silences, channel)
   if (silenced) return silenced
   if (alert.kind === 'reminded' && acknowledgement) {
     const reason = `acknowledged by ${acknowledgement.by}: ${acknowledgement.reason}`
     return { ...held(channel, 'acknowledged', reason), commands: [acknowledgement.commandId] }
   }
-  if (alert.kind === 'opened' && flapping.changes > flapping.limit)
-    return held(channel, 'flapping', `${changesWords(flapping)}, which was told`)
   return undefined
+}
+
+function heldFlapping({ alert, flapping }: Question, channel: string): Verdict | undefined {
+  const isKnown = flapping.noticed.includes(channel)
+  if (alert.kind !== 'opened' || flapping.changes < flapping.limit || !isKnown) return undefined
+  return held(channel, 'flapping', `${changesWords(flapping)}, which was told`)
 }
 
 function silencedBy(silences: Question['silences'], channel: string): Verdict | undefined {
@@ -115,17 +130,10 @@ function silencedBy(silences: Question['silences'], channel: string): Verdict | 
 }
 
 /** A critical alert that was told and that nobody acknowledged in time, once. */
-export function decideUnacknowledged(
-  channels: readonly string[],
-  silences: Question['silences'],
-  withinWords: string,
-): readonly Verdict[] {
+export function decideUnacknowledged(channels: readonly string[], withinWords: string): readonly Verdict[] {
   const note = { kind: 'unacknowledged', withinWords } as const
   const reason = noteWords(note, 'en')
-  return channels.map(
-    (channel) =>
-      silencedBy(silences, channel) ?? { channel, send: true, code: 'unacknowledged', reason, commands: [], note },
-  )
+  return channels.map((channel) => ({ channel, send: true, code: 'unacknowledged', reason, commands: [], note }))
 }
 
 /**
@@ -152,12 +160,31 @@ function goneWords(at: Instant): string {
   return `it is gone since ${formatInstant(at)}, until its configuration changes or a test of it succeeds`
 }
 
-/** What the fallback channel is told in another one's place. */
-export function decideFallback(channel: string, failed: string, attempts: number): Verdict {
-  return fallbackVerdict(channel, { kind: 'failed', channel: failed, attempts })
+/** A channel that has failed. */
+export interface Failure {
+  readonly channel: string
+  /** So many requests were made. */
+  readonly attempts: number
+  readonly fallback: string
 }
 
-function fallbackVerdict(channel: string, note: Note): Verdict {
+/** What the fallback is told in the place of a channel that failed; operators hold back from it what they hold back from others. */
+export function decideFallback(question: Question, { channel, attempts, fallback }: Failure): Verdict {
+  const withheld = question.alert.kind === 'resolved' ? undefined : suppressed(question, fallback)
+  return withheld ?? fallbackVerdict(fallback, { kind: 'failed', channel, attempts })
+}
+
+/** The fallback knows nothing of an alert that has ended. */
+export function noLongerNews({ channel, fallback }: Failure): Verdict {
+  return held(
+    fallback,
+    'nothing_told',
+    `${channel} failed, but the alert has ended, and this channel was told nothing of it`,
+  )
+}
+
+/** Told in the place of another channel. */
+export function fallbackVerdict(channel: string, note: Note): Verdict {
   return { channel, send: true, code: 'fallback', reason: noteWords(note, 'en'), commands: [], note }
 }
 
@@ -167,12 +194,16 @@ function routeWords({ alert }: Question, wasTold: boolean): string {
   return `the route ${alert.severity} names this channel`
 }
 
-function sent({ alert, flapping }: Question, channel: string, code: VerdictCode, reason: string): Verdict {
-  const { changes, limit, withinWords } = flapping
-  const common = { channel, send: true, code, commands: [] }
-  if (!isChange(alert.kind) || changes !== limit) return { ...common, reason, note: null }
+/** With the notice of flapping, if it is due. */
+function sent({ alert, flapping }: Question, verdict: Verdict): Verdict {
+  const { changes, limit, withinWords, noticed } = flapping
+  if (!isChange(alert.kind) || changes < limit || noticed.includes(verdict.channel)) return verdict
   const note: Note = { kind: 'flapping', changes, withinWords }
-  return { ...common, reason: `${reason}; ${noteWords(note, 'en')}`, note }
+  return { ...verdict, code: 'flapping_notice', reason: `${verdict.reason}; ${noteWords(note, 'en')}`, note }
+}
+
+function tell(channel: string, code: VerdictCode, reason: string): Verdict {
+  return { channel, send: true, code, reason, commands: [], note: null }
 }
 
 function held(channel: string, code: VerdictCode, reason: string): Verdict {

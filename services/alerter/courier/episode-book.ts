@@ -10,8 +10,8 @@ export interface EpisodeBook {
   nowAt: Instant | null
   /** By alert id. */
   readonly episodes: Map<string, Episode>
-  /** When each source opened or ended an alert by a rule, oldest first; by what alerts of it have in common. */
-  readonly changes: Map<string, Instant[]>
+  /** Openings and ends of each source by a rule, oldest first; by what alerts of it have in common. */
+  readonly changes: Map<string, Change[]>
   /** In the order of the log. */
   readonly undecided: Map<string, Transition>
   prunedAt: Instant
@@ -30,6 +30,15 @@ export interface Transition {
   readonly cause: Cause
   readonly alert: Alert
 }
+
+/** An opening or an end. */
+interface Change {
+  readonly key: string
+  readonly at: Instant
+}
+
+/** A transition found later than this is no news when a newer one of its alert is known. */
+export const NEWS_MS = HOUR_MS
 
 /** The longest time that something may be tried again after an alert has ended, and that flapping may look back. */
 const KEEP_MS = 14 * DAY_MS
@@ -52,20 +61,26 @@ export function take(book: EpisodeBook, { key, cause, value }: FoldInput<Alert>)
   const transition = { key, cause, alert: value }
   episode.transitions.push(transition)
   if (value.kind !== 'annotated') episode.isOpen = value.kind !== 'resolved'
-  if (isChange(value.kind)) changesOf(book, value).push(value.decidedAt)
+  if (isChange(value.kind)) changesOf(book, value).push({ key, at: value.decidedAt })
   book.undecided.set(key, transition)
   if (book.nowAt - book.prunedAt > PRUNE_EVERY_MS) prune(book, book.nowAt)
 }
 
-/** Whether the log holds a newer transition of this alert. */
+/** Whether the log holds a newer transition of this alert that is told in the place of this one: a correction is not. */
 export function hasNewer(book: EpisodeBook, { alert }: Transition): boolean {
-  return (book.episodes.get(alert.alertId)?.transitions.at(-1)?.alert.sequence ?? 0) > alert.sequence
+  const newest = book.episodes.get(alert.alertId)?.transitions.findLast((each) => each.alert.kind !== 'annotated')
+  return (newest?.alert.sequence ?? 0) > alert.sequence
 }
 
-/** Openings and ends of the alert's source by its rule in the time up to this transition, itself included. */
-export function countChanges(book: EpisodeBook, alert: Alert, withinMs: Milliseconds): number {
+/** Openings and ends of the alert's source by its rule in the time up to this transition, itself included, oldest first. */
+export function changesWithin(book: EpisodeBook, alert: Alert, withinMs: Milliseconds): readonly Change[] {
   const { decidedAt } = alert
-  return changesOf(book, alert).filter((at) => at > decidedAt - withinMs && at <= decidedAt).length
+  return changesOf(book, alert).filter(({ at }) => at > decidedAt - withinMs && at <= decidedAt)
+}
+
+/** Whether a transition says that an alert is critical, and open. */
+export function isCritical({ alert: { kind, severity } }: Transition): boolean {
+  return severity === 'critical' && kind !== 'annotated' && kind !== 'resolved'
 }
 
 /** The oldest record that a restart needs: of what is undecided, open, or ended not long ago. */
@@ -87,7 +102,7 @@ export function oldestAt(book: EpisodeBook): Instant | null {
   return oldest
 }
 
-function changesOf(book: EpisodeBook, { about, ruleId, source }: Alert): Instant[] {
+function changesOf(book: EpisodeBook, { about, ruleId, source }: Alert): Change[] {
   const name = `${about}/${ruleId}/${source}`
   const changes = book.changes.get(name) ?? []
   book.changes.set(name, changes)
@@ -101,7 +116,7 @@ function prune(book: EpisodeBook, nowAt: Instant): void {
     if (isOld && !isOpen && !transitions.some(({ key }) => book.undecided.has(key))) book.episodes.delete(alertId)
   }
   for (const [name, changes] of book.changes) {
-    const kept = changes.filter((at) => at > nowAt - KEEP_MS)
+    const kept = changes.filter(({ at }) => at > nowAt - KEEP_MS)
     if (kept.length === 0) book.changes.delete(name)
     else book.changes.set(name, kept)
   }

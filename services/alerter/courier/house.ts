@@ -3,18 +3,17 @@ import type { Config } from '#lib/config.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
-import { isAccepted } from '#lib/delivery/next-step.ts'
+import { hasFailed, isAccepted } from '#lib/delivery/next-step.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
 import { DAY_MS } from '#lib/time.ts'
-import type { Notice } from '../messages/compose.ts'
-import { NO_CHANNEL, type Verdict } from './decide.ts'
+import { fallbackVerdict, NO_CHANNEL, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
+import { channelSubject, endOf, type HouseNotice, houseNoticeOf, isOfHouse } from './house-subjects.ts'
 import { logOutcome } from './outcome-line.ts'
 import { retrySchedule } from './retry.ts'
-import { channelSubject, isOfHouse, laneOf } from './subjects.ts'
 
 export interface HouseDependencies extends Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
@@ -45,11 +44,11 @@ export class House {
       ...deps,
       courier: deps.ids.next(),
       schedule: () => retrySchedule(deps.config()),
-      told: async ({ decision }, outcome) => {
-        logOutcome(deps.logger, decision, outcome)
-        await this.channelFailed(decision.channel, outcome)
+      told: ({ decision }, outcome) => logOutcome(deps.logger, decision, outcome),
+      failed: async (message, outcome) => {
+        await this.channelFailed(message.decision.channel, outcome)
+        await this.#takeOver(message)
       },
-      over: async () => {},
     })
   }
 
@@ -62,13 +61,8 @@ export class House {
   async resume(): Promise<void> {
     const ledger = await this.#open()
     for (const message of ledger.messages()) this.#send(ledger, message)
-  }
-
-  /** What was decided about a subject; empty: nothing. As far as this process has read. */
-  async about(subject: string): Promise<readonly LedgerMessage[]> {
-    const ledger = await this.#open()
-    await ledger.readOn()
-    return ledger.about(subject)
+    for (const subject of new Set([...ledger.messages()].map(({ decision }) => decision.subject)))
+      await this.#completeEnd(ledger, subject)
   }
 
   /** All that was ever told of the house and is still kept. */
@@ -79,28 +73,29 @@ export class House {
   }
 
   /** Tells it on these channels, unless anybody has told it. */
-  async tell(subject: string, notice: Notice, channels: readonly string[], reason: string): Promise<void> {
+  async tell(subject: string, notice: HouseNotice, channels: readonly string[], reason: string): Promise<void> {
     const ledger = await this.#open()
     await ledger.readOn()
-    if (ledger.about(subject).length === 0) {
-      const { env, channels: configured, locale, displayTimeZone, publicUrl } = this.#deps.config()
-      const context = { env, locale, displayTimeZone, publicUrl, labelsOf: () => ({}) }
-      const decidedAt = this.#deps.clock.now()
-      const about = { subject, decidedAt, env, channels: configured, context, notice: () => notice }
-      await ledger.claim(decisionsOf(about, verdictsOf(channels, reason)))
-    }
+    if (ledger.about(subject).length === 0) await this.#claim(ledger, { subject, notice }, verdictsOf(channels, reason))
     for (const message of ledger.about(subject)) this.#send(ledger, message)
   }
 
-  /** A channel says that it is gone, or does not know us: its owner is told on another one, once a day. */
+  /** Tells that something is over to those who were told that it had begun. */
+  async tellEnd(begun: string, notice: HouseNotice, reason: string): Promise<void> {
+    const ledger = await this.#open()
+    await ledger.readOn()
+    await this.#claimEnd(ledger, begun, notice, reason)
+    for (const message of ledger.about(endOf(begun)!)) this.#send(ledger, message)
+  }
+
+  /** A channel that takes nothing any more: its owner is told on another one, once a day. */
   async channelFailed(channel: string, { result, status, at }: DeliveryOutcome): Promise<void> {
-    if (result !== 'gone' && result !== 'unauthorized') return
-    const { routes, delivery } = this.#deps.config()
-    const owners = routes.owner.length > 0 ? routes.owner : delivery.fallback === null ? [] : [delivery.fallback]
-    const others = owners.filter((owner) => owner !== channel)
-    const subject = channelSubject(channel, result, at)
+    if (result !== 'gone' && result !== 'unauthorized' && result !== 'forbidden') return
+    const config = this.#deps.config()
+    if (!config.channels.some(({ name }) => name === channel)) return
     const notice = { kind: 'channel_failed', channel, reason: result, status, at } as const
-    await this.tell(subject, notice, others, `${channel} answered ${status}`)
+    const reason = status === null ? `${channel} may not be used` : `${channel} answered ${status}`
+    await this.tell(channelSubject(channel, result, at), notice, ownersBeside(channel, config), reason)
   }
 
   /** Resolves when each message is accepted, given up or past its fast schedule. */
@@ -110,9 +105,51 @@ export class House {
 
   /** Lets running requests end; what waits is told by the next start. Idempotent. */
   async stop(): Promise<void> {
-    const ledger = await this.#ledger?.catch(() => null)
-    ledger?.stop()
-    await this.#dispatcher.stop()
+    await this.#dispatcher.stop(await this.#ledger?.catch(() => undefined))
+  }
+
+  /** The fallback is told in the place of a channel that failed, unless what it would be told of is over. */
+  async #takeOver(message: LedgerMessage): Promise<void> {
+    const { fallback, fallbackAfter } = this.#deps.config().delivery
+    const { subject, channel, code } = message.decision
+    if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return
+    const ledger = await this.#open()
+    const isOver = endOf(subject) !== undefined && ledger.about(endOf(subject)!).length > 0
+    if (isOver || ledger.message({ subject, channel: fallback })) return
+    const note = { kind: 'failed', channel, attempts: message.attempts.length } as const
+    await this.#claim(ledger, { subject, notice: houseNoticeOf(message.decision) }, [fallbackVerdict(fallback, note)])
+    this.#send(ledger, ledger.message({ subject, channel: fallback })!)
+    await this.#completeEnd(ledger, subject)
+  }
+
+  /** Who was told of a beginning after its end was decided is told the end, too. */
+  async #completeEnd(ledger: Ledger, begun: string): Promise<void> {
+    const end = endOf(begun)
+    const [first] = end === undefined ? [] : ledger.about(end)
+    if (!first) return
+    await this.#claimEnd(ledger, begun, houseNoticeOf(first.decision), first.decision.reason)
+    for (const message of ledger.about(end!)) this.#send(ledger, message)
+  }
+
+  async #claimEnd(ledger: Ledger, begun: string, notice: HouseNotice, reason: string): Promise<void> {
+    const subject = endOf(begun)!
+    for (;;) {
+      const told = ledger.about(begun).flatMap(({ decision }) => (decision.send ? decision.channel : []))
+      const lacking = told.filter((channel) => !ledger.message({ subject, channel }))
+      if (lacking.length === 0 && ledger.about(subject).length > 0) return
+      await this.#claim(ledger, { subject, notice }, verdictsOf(lacking, reason))
+    }
+  }
+
+  async #claim(
+    ledger: Ledger,
+    { subject, notice }: { readonly subject: string; readonly notice: HouseNotice },
+    verdicts: readonly Verdict[],
+  ): Promise<void> {
+    const { env, channels, locale, displayTimeZone, publicUrl } = this.#deps.config()
+    const context = { env, locale, displayTimeZone, publicUrl, labelsOf: () => ({}) }
+    const decidedAt = this.#deps.clock.now()
+    await ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice: () => notice }, verdicts))
   }
 
   /** One that could not be opened is opened anew at the next call. */
@@ -127,10 +164,17 @@ export class House {
   }
 
   #send(ledger: Ledger, message: LedgerMessage): void {
-    const { send, subject, channel, messageId } = message.decision
-    if (send && !isAccepted(message))
-      this.#dispatcher.send(laneOf({ subject, channel }), { ledger, name: { subject, channel, messageId } })
+    if (message.decision.send && !isAccepted(message)) this.#dispatcher.send(ledger, message)
   }
+}
+
+/** Whom to tell of a channel that takes nothing: who answers for it, else the fallback, else whoever hears of critical alerts. */
+function ownersBeside(failed: string, { routes, delivery }: Config): readonly string[] {
+  const fallback = delivery.fallback === null ? [] : [delivery.fallback]
+  const candidates = [routes.owner, fallback, routes.critical].map((channels) =>
+    channels.filter((channel) => channel !== failed),
+  )
+  return candidates.find((channels) => channels.length > 0) ?? []
 }
 
 function verdictsOf(channels: readonly string[], reason: string): readonly Verdict[] {

@@ -18,19 +18,19 @@ export interface NoticeParts {
   readonly plan: Plan
   readonly locale: Config['locale']
   readonly acknowledgement: Said | null
-  /** All verdicts about the transition: a receiver is told who else is. */
-  readonly verdicts: readonly Verdict[]
+  /** A receiver is told who else is. */
+  readonly notifiedChannels: readonly string[]
 }
 
 /** A transition as a channel is told of it. */
 export function noticeOf({ alert }: Transition, verdict: Verdict, parts: NoticeParts): Notice {
-  const { plan, acknowledgement, verdicts } = parts
+  const { plan, acknowledgement, notifiedChannels } = parts
   const resolvedAt = alert.kind === 'resolved' ? alert.decidedAt : null
   return {
     kind: 'alert',
     alert,
     why: whyTold(alert, plan, parts.locale),
-    notifiedChannels: verdicts.filter(({ send }) => send).map(({ channel }) => channel),
+    notifiedChannels,
     acknowledgedAfterS: acknowledgement ? seconds(acknowledgement.at - alert.openedAt) : null,
     resolvedAfterS: resolvedAt === null ? null : seconds(resolvedAt - alert.openedAt),
     note: verdict.note === null ? null : noteWords(verdict.note, parts.locale),

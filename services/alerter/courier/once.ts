@@ -4,7 +4,8 @@ import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { runToEnd, unlessEnded, unlessInterrupted } from '#lib/runtime/run-to-end.ts'
 import { topics } from '#lib/topics.ts'
-import { Deciding } from './deciding.ts'
+import { Claims } from './claims.ts'
+import { decideTransition } from './deciding.ts'
 import { openLedger } from './open-ledger.ts'
 import { courier } from './service.ts'
 import { startCourier } from './start.ts'
@@ -44,10 +45,10 @@ export async function decideOnce(env: Environment, interrupted: AbortSignal): Pr
   const tried: TriedDecision[] = []
   for (const [partition, book] of await runToEnd(courier, env)) {
     const ledger = await openLedger(env.log, codecOf(env, topics.delivery), { partition, book, now: env.clock.now() })
-    const deciding = new Deciding(deps, { book, ledger }, interrupted)
+    const claims = new Claims(deps, { book, ledger }, interrupted)
     for (const transition of book.undecided.values()) {
       const isKnown = ledger.about(transition.key).length > 0
-      const messages = await deciding.aboutTransition(transition)
+      const messages = await decideTransition(claims, transition)
       if (!isKnown) tried.push(...messages.map(({ decision }) => ({ partition, decision })))
     }
   }

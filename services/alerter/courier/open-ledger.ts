@@ -4,8 +4,8 @@ import { Ledger } from '#lib/delivery/ledger.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Instant } from '#lib/time.ts'
 import { type EpisodeBook, oldestAt } from './episode-book.ts'
+import { isOfHouse } from './house-subjects.ts'
 import { LONGEST_DELIVERY_MS } from './retry.ts'
-import { isOfHouse } from './subjects.ts'
 
 /** What was said about the alerts of a partition: of those in its book everything, and whatever may still be sent. */
 export function openLedger(

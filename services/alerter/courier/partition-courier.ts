@@ -1,22 +1,24 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
-import type { DeliveryFact } from '#lib/delivery/facts.ts'
-import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
+import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
+import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { isAccepted } from '#lib/delivery/next-step.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import type { RunLogger } from '#lib/runtime/run.ts'
 import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
-import { Deciding, type DecidingDependencies } from './deciding.ts'
+import { Claims, type ClaimsDependencies } from './claims.ts'
+import { decideEnds, decideTransition, decideUnacknowledgedAlerts } from './deciding.ts'
 import type { EpisodeBook } from './episode-book.ts'
+import { decideInstead } from './fallback.ts'
 import type { House } from './house.ts'
 import { openLedger } from './open-ledger.ts'
 import { logOutcome } from './outcome-line.ts'
 import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
-import { alertIdOf, laneOf } from './subjects.ts'
+import { alertIdOf } from './subjects.ts'
 
-export interface CourierDependencies extends DecidingDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
+export interface CourierDependencies extends ClaimsDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
   readonly ids: Ids
   readonly logger: RunLogger
@@ -27,7 +29,7 @@ export interface CourierDependencies extends DecidingDependencies, Pick<Dispatch
 const RETRY_MS = SECOND_MS
 /** Alerts that are decided about at the same time. */
 const DECIDED_AT_ONCE = 64
-const FORGET_EVERY_MS = HOUR_MS
+const TIDY_EVERY_MS = HOUR_MS
 /** How late a missing acknowledgement may be noticed. */
 const LOOK_EVERY_MS = 5 * SECOND_MS
 
@@ -41,13 +43,13 @@ export class PartitionCourier {
   readonly #partition: number
   readonly #book: EpisodeBook
   readonly #startedAt: Instant
-  #forgotAt: Instant
+  #tidiedAt: Instant
   readonly #dispatcher: Dispatcher
   readonly #stopping = new AbortController()
   #woken = new AbortController()
   /** Resolves when everything that was in the book is decided. */
   #round = Promise.withResolvers<void>()
-  #deciding: { readonly ledger: Ledger; readonly by: Deciding } | null = null
+  #claims: Claims | null = null
 
   /** Starts at once. @param book holds all that the log held when the partition was taken, and grows */
   constructor(deps: CourierDependencies, partition: number, book: EpisodeBook) {
@@ -55,16 +57,13 @@ export class PartitionCourier {
     this.#partition = partition
     this.#book = book
     this.#startedAt = deps.clock.now()
-    this.#forgotAt = this.#startedAt
+    this.#tidiedAt = this.#startedAt
     this.#dispatcher = new Dispatcher({
       ...deps,
       courier: deps.ids.next(),
       schedule: () => retrySchedule(deps.config()),
-      told: async (message, outcome) => {
-        logOutcome(deps.logger, message.decision, outcome)
-        await this.#takeOver(message)
-      },
-      over: (message) => this.#takeOver(message),
+      told: ({ decision }, outcome) => logOutcome(deps.logger, decision, outcome),
+      failed: (message, outcome) => this.#takeOver(message, outcome),
     })
     this.ended = Promise.race([this.#run(), this.#dispatcher.failed])
     this.ended.catch(() => {})
@@ -77,14 +76,14 @@ export class PartitionCourier {
 
   /** Resolves when everything in the book is decided, and each message accepted, given up or past its fast schedule. */
   async settled(): Promise<void> {
-    while (this.#book.undecided.size > 0 || (this.#book.episodes.size > 0 && this.#deciding === null))
+    while (this.#book.undecided.size > 0 || (this.#book.episodes.size > 0 && this.#claims === null))
       await Promise.race([this.#round.promise, this.ended])
     await this.#dispatcher.settled()
   }
 
   /** Messages that no receiver has taken since this courier started. */
   untold(): readonly LedgerMessage[] {
-    return [...(this.#deciding?.ledger.messages() ?? [])].filter((message) => {
+    return [...(this.#claims?.ledger.messages() ?? [])].filter((message) => {
       const outcome = message.attempts.at(-1)?.outcome
       return message.decision.send && !isAccepted(message) && (!outcome || outcome.at >= this.#startedAt)
     })
@@ -94,8 +93,7 @@ export class PartitionCourier {
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#woken.abort()
-    this.#deciding?.ledger.stop()
-    await this.#dispatcher.stop()
+    await this.#dispatcher.stop(this.#claims?.ledger)
     await this.ended.catch(() => {})
   }
 
@@ -121,57 +119,54 @@ export class PartitionCourier {
   async #decideAll(): Promise<void> {
     const { signal } = this.#stopping
     if (this.#book.episodes.size === 0) return
-    const { ledger, by } = await this.#open()
+    const claims = await this.#open()
     const alerts = Map.groupBy(this.#book.undecided.values(), ({ alert }) => alert.alertId).values()
     const decideNext = async (): Promise<void> => {
       for (const transitions of alerts)
         for (const transition of transitions) {
           signal.throwIfAborted()
-          this.#sendAll(ledger, await by.aboutTransition(transition))
+          this.#sendAll(await decideTransition(claims, transition))
           this.#book.undecided.delete(transition.key)
         }
     }
     await allEnded(Array.from({ length: DECIDED_AT_ONCE }, decideNext))
-    for await (const messages of by.aboutSilentOperators()) this.#sendAll(ledger, messages)
-    this.#forgetOld(ledger)
+    for await (const messages of decideUnacknowledgedAlerts(claims)) this.#sendAll(messages)
+    await this.#tidy(claims)
   }
 
-  /** What is over for so long that nothing is sent and nobody asks any more. */
-  #forgetOld(ledger: Ledger): void {
+  /** Now and then: ends that another courier owed, and forgetting what nobody sends or asks for any more. */
+  async #tidy(claims: Claims): Promise<void> {
     const now = this.#deps.clock.now()
-    if (now - this.#forgotAt < FORGET_EVERY_MS) return
-    this.#forgotAt = now
+    if (now - this.#tidiedAt < TIDY_EVERY_MS) return
+    this.#tidiedAt = now
+    for await (const messages of decideEnds(claims)) this.#sendAll(messages)
+    const { ledger } = claims
     for (const { decision } of [...ledger.messages()])
       if (decision.decidedAt < now - LONGEST_DELIVERY_MS && !this.#book.episodes.has(alertIdOf(decision.subject)))
         ledger.forget(decision.subject)
   }
 
   /** What an earlier courier has decided and not brought to an end is gone on with first. */
-  async #open() {
-    if (this.#deciding) return this.#deciding
+  async #open(): Promise<Claims> {
+    if (this.#claims) return this.#claims
     const { log, codec, clock } = this.#deps
     const [partition, book] = [this.#partition, this.#book]
     const ledger = await openLedger(log, codec, { partition, book, now: clock.now() })
-    this.#deciding = { ledger, by: new Deciding(this.#deps, { book, ledger }, this.#stopping.signal) }
-    this.#sendAll(ledger, ledger.messages())
-    return this.#deciding
+    this.#claims = new Claims(this.#deps, { book, ledger }, this.#stopping.signal)
+    this.#sendAll(ledger.messages())
+    for await (const messages of decideEnds(this.#claims)) this.#sendAll(messages)
+    return this.#claims
   }
 
-  #sendAll(ledger: Ledger, messages: Iterable<LedgerMessage>): void {
-    for (const message of messages) {
-      const { send, subject, channel, messageId } = message.decision
-      if (send && !isAccepted(message))
-        this.#dispatcher.send(laneOf({ subject, channel }), { ledger, name: { subject, channel, messageId } })
-    }
+  #sendAll(messages: Iterable<LedgerMessage>): void {
+    for (const message of messages)
+      if (message.decision.send && !isAccepted(message)) this.#dispatcher.send(this.#claims!.ledger, message)
   }
 
-  /** Another channel takes the place of one that failed; of one that will not come back its owner is told. */
-  async #takeOver(message: LedgerMessage): Promise<void> {
-    const { ledger, by } = this.#deciding!
-    const outcome = message.attempts.at(-1)?.outcome
-    if (outcome) await this.#deps.house.channelFailed(message.decision.channel, outcome)
-    const instead = await by.aboutFailure(message)
-    if (instead) this.#sendAll(ledger, [instead])
+  /** The fallback takes the place of a channel that failed; of one that will not come back its owner is told. */
+  async #takeOver(message: LedgerMessage, outcome: DeliveryOutcome): Promise<void> {
+    await this.#deps.house.channelFailed(message.decision.channel, outcome)
+    this.#sendAll(await decideInstead(this.#claims!, message))
   }
 }
 

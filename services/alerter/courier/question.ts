@@ -1,39 +1,36 @@
 import { alertLabels, type Labels } from '#lib/commands/matching.ts'
 import type { Standing } from '#lib/commands/standing.ts'
-import type { Config } from '#lib/config.ts'
 import type { Alert } from '#lib/facts.ts'
 import { findSource, type Plan } from '#lib/plan.ts'
-import { formatDuration, HOUR_MS, type Instant } from '#lib/time.ts'
-import type { Question } from './decide.ts'
-import { countChanges, type EpisodeBook, hasNewer, type Transition } from './episode-book.ts'
+import { formatDuration } from '#lib/time.ts'
+import type { Claims } from './claims.ts'
+import type { FlappingView, Question } from './decide.ts'
+import { changesWithin, hasNewer, NEWS_MS, type Transition } from './episode-book.ts'
 
-/** A transition found later than this is no news when a newer one of its alert is known. */
-const NEWS_MS = HOUR_MS
-
-/** What is known when a transition is decided about. */
-export interface Known {
-  readonly book: EpisodeBook
-  readonly plan: Plan
-  readonly standing: Standing
-  readonly config: Config
-  /** Channels that were told something of the alert. */
-  readonly told: readonly string[]
-  readonly now: Instant
-}
-
-export function questionAbout(transition: Transition, known: Known): Question {
-  const { book, plan, standing, config, told, now } = known
+/** All that is known when a transition is decided about. */
+export async function questionAbout(transition: Transition, claims: Claims, standing: Standing): Promise<Question> {
+  const { book, deps } = claims
   const { alert } = transition
-  const { changes, withinMs } = config.delivery.flapping
+  const plan = await claims.planOf(transition)
+  const now = deps.clock.now()
   return {
     alert,
-    routed: config.routes[alert.severity],
-    told,
+    routed: deps.config().routes[alert.severity],
+    told: claims.toldOf(alert.alertId),
     silences: standing.silencesFor(labelsIn(plan, alert), now),
     acknowledgement: standing.acknowledgementOf(alert.alertId),
     isSuperseded: now - alert.decidedAt > NEWS_MS && hasNewer(book, transition),
-    flapping: { changes: countChanges(book, alert, withinMs), limit: changes, withinWords: formatDuration(withinMs) },
+    flapping: flappingOf(claims, alert),
   }
+}
+
+function flappingOf({ book, ledger, deps }: Claims, alert: Alert): FlappingView {
+  const { changes: limit, withinMs } = deps.config().delivery.flapping
+  const changes = changesWithin(book, alert, withinMs)
+  const noticed = changes
+    .flatMap(({ key }) => ledger.about(key))
+    .flatMap(({ decision }) => (decision.send && decision.code === 'flapping_notice' ? decision.channel : []))
+  return { changes: changes.length, limit, withinWords: formatDuration(withinMs), noticed }
 }
 
 /** What the matchers of a silence see of an alert. */

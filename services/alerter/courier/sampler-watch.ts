@@ -6,7 +6,7 @@ import { readFacts } from '#lib/jobs/read-facts.ts'
 import { formatInstant, type Instant, MINUTE_MS, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { House, HouseDependencies } from './house.ts'
-import { parseSamplerSubject, samplerSubject } from './subjects.ts'
+import { parseSamplerSubject, samplerSubject } from './house-subjects.ts'
 
 const LEAST_SILENCE_MS = MINUTE_MS
 const LOOK_EVERY_MS = 5 * SECOND_MS
@@ -85,10 +85,8 @@ export class SamplerWatch {
     this.#newestAt = newestAt ?? this.#newestAt
     const since = this.#silentSinceAt
     if (since !== null && this.#newestAt !== null && this.#newestAt > since) {
-      const told = await house.about(samplerSubject(since, 'silent'))
-      const channels = told.filter(({ decision }) => decision.send).map(({ decision }) => decision.channel)
       const notice = { kind: 'sampler_back', sinceAt: since, at: now } as const
-      await house.tell(samplerSubject(since, 'back'), notice, channels, 'ticks are back')
+      await house.tellEnd(samplerSubject(since, 'silent'), notice, 'ticks are back')
       this.#silentSinceAt = null
     }
     if (this.#silentSinceAt === null && this.#newestAt !== null && now - this.#heardAt > this.#silenceMs())

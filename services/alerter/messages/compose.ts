@@ -1,4 +1,5 @@
 import type { ChannelConfig } from '#lib/config.ts'
+import type { AlertKind } from '#lib/facts.ts'
 import type { MessageContext, Notice } from './notice.ts'
 import { composePagerDuty } from './pagerduty.ts'
 import { composeSlack } from './slack.ts'
@@ -14,6 +15,11 @@ export interface Composed {
   readonly body: string
   /** What was shortened, and why; `null`: nothing. */
   readonly cut: string | null
+}
+
+/** Whether a channel has a message for such a transition: PagerDuty has no event for a correction. */
+export function isMessageFor({ kind }: Pick<ChannelConfig, 'kind'>, transition: AlertKind): boolean {
+  return kind !== 'pagerduty' || transition !== 'annotated'
 }
 
 /** @returns `null` when a channel of this kind has no message for the notice */

@@ -25,7 +25,8 @@ export interface AlertNotice {
 export interface ChannelNotice {
   readonly kind: 'channel_failed'
   readonly channel: string
-  readonly reason: 'gone' | 'unauthorized'
+  /** `forbidden`: our own rules refuse its address. */
+  readonly reason: 'gone' | 'unauthorized' | 'forbidden'
   readonly status: number | null
   readonly at: Instant
 }
@@ -86,10 +87,16 @@ type Sentence<Kind> = (notice: Extract<Notice, { kind: Kind }>, timeZone: string
 type Sentences = { readonly [Kind in Exclude<Notice['kind'], 'alert'>]: Sentence<Kind> }
 
 const english: Sentences = {
-  channel_failed: ({ channel, reason, status }) =>
-    reason === 'gone'
-      ? `CRITICAL channel ${channel}: its address is gone${inBrackets(status)}; nothing is sent there until its configuration changes or \`obstream channels test ${channel}\` succeeds.`
-      : `CRITICAL channel ${channel}: it refuses our credentials${inBrackets(status)}; messages to it are lost until its secret is mended.`,
+  channel_failed: ({ channel, reason, status }) => {
+    switch (reason) {
+      case 'gone':
+        return `CRITICAL channel ${channel}: its address is gone${inBrackets(status)}; nothing is sent there until its configuration changes or \`obstream channels test ${channel}\` succeeds.`
+      case 'unauthorized':
+        return `CRITICAL channel ${channel}: it refuses our credentials${inBrackets(status)}; messages to it are lost until its secret is mended.`
+      case 'forbidden':
+        return `CRITICAL channel ${channel}: its address may not be used (no HTTPS, or a private address); messages to it are lost until it is mended or stands in delivery.allow_hosts.`
+    }
+  },
   sampler_silent: ({ sinceAt }, timeZone) =>
     `CRITICAL sampler silent: no clock tick since ${bothTimes(sinceAt, timeZone)}; nothing is judged until it is back.`,
   sampler_back: ({ sinceAt }, timeZone) =>
@@ -98,10 +105,16 @@ const english: Sentences = {
 }
 
 const japanese: Sentences = {
-  channel_failed: ({ channel, reason, status }) =>
-    reason === 'gone'
-      ? `重大 チャネル ${channel}: 宛先が廃止されています${inBrackets(status).trim()}。設定を変更するか \`obstream channels test ${channel}\` が成功するまで送信しません。`
-      : `重大 チャネル ${channel}: 認証が拒否されました${inBrackets(status).trim()}。秘密情報を直すまで通知は届きません。`,
+  channel_failed: ({ channel, reason, status }) => {
+    switch (reason) {
+      case 'gone':
+        return `重大 チャネル ${channel}: 宛先が廃止されています${inBrackets(status).trim()}。設定を変更するか \`obstream channels test ${channel}\` が成功するまで送信しません。`
+      case 'unauthorized':
+        return `重大 チャネル ${channel}: 認証が拒否されました${inBrackets(status).trim()}。秘密情報を直すまで通知は届きません。`
+      case 'forbidden':
+        return `重大 チャネル ${channel}: 宛先の使用が許可されていません(HTTPS でないか、プライベートアドレス)。宛先を直すか delivery.allow_hosts に加えるまで通知は届きません。`
+    }
+  },
   sampler_silent: ({ sinceAt }, timeZone) =>
     `重大 サンプラー停止: ${bothTimes(sinceAt, timeZone)} 以降ティックがありません。復旧まで判定できません。`,
   sampler_back: ({ sinceAt }, timeZone) =>

@@ -1,7 +1,7 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { DeliveryResult } from '#lib/delivery/facts.ts'
 import type { LedgerAttempt, LedgerMessage } from '#lib/delivery/ledger.ts'
-import { nextStep } from '#lib/delivery/next-step.ts'
+import { hasFailed, nextStep } from '#lib/delivery/next-step.ts'
 
 const NAME = { subject: 's/0000', channel: 'ops', messageId: 'msg_1' }
 const policy = { attemptTakesMs: 30_000, fastAttempts: 3 }
@@ -26,6 +26,7 @@ function attempt(number: number, at: number, ended?: { result: DeliveryResult; n
 }
 
 const message = (attempts: readonly LedgerAttempt[], send = true): LedgerMessage => ({
+  order: 0,
   decision: {
     type: 'decision',
     ...NAME,
@@ -42,11 +43,11 @@ const message = (attempts: readonly LedgerAttempt[], send = true): LedgerMessage
   attempts,
 })
 
-const next = (attempts: readonly LedgerAttempt[], now: number, isSuperseded = false) =>
-  nextStep(message(attempts), policy, { now, isSuperseded })
+const next = (attempts: readonly LedgerAttempt[], now: number, later: readonly LedgerMessage[] = []) =>
+  nextStep(message(attempts), policy, { now, later })
 
 test('what was held back is over', () => {
-  expect(nextStep(message([], false), policy, { now: 0, isSuperseded: false })).toEqual({ kind: 'over' })
+  expect(nextStep(message([], false), policy, { now: 0, later: [] })).toEqual({ kind: 'over' })
 })
 
 test('what was decided is tried at once', () => {
@@ -70,7 +71,56 @@ test.each(['accepted', 'rejected', 'gone', 'unauthorized'] as const)('%s is the 
 
 test('what something newer waits for is given its fast schedule, and no more', () => {
   const failures = [1, 2, 3].map((number) => attempt(number, number, { result: 'retry', next: 50 }))
-  expect(next(failures.slice(0, 2), 50, true)).toEqual({ kind: 'attempt', attempt: 3 })
-  expect(next(failures, 50, true)).toEqual({ kind: 'over' })
-  expect(next(failures, 50, false)).toEqual({ kind: 'attempt', attempt: 4 })
+  expect(next(failures.slice(0, 2), 50, [message([])])).toEqual({ kind: 'attempt', attempt: 3 })
+  expect(next(failures, 50, [message([])])).toEqual({ kind: 'over' })
+  expect(next(failures, 50)).toEqual({ kind: 'attempt', attempt: 4 })
+})
+
+describe('what something newer was accepted after', () => {
+  const accepted = message([attempt(1, 0, { result: 'accepted', next: null })])
+
+  test('is over, also in the middle of an attempt', () => {
+    expect(next([], 0, [accepted])).toEqual({ kind: 'over' })
+    expect(next([attempt(1, 0)], 0, [accepted])).toEqual({ kind: 'over' })
+    expect(next([attempt(1, 0, { result: 'retry', next: 50 })], 50, [message([]), accepted])).toEqual({ kind: 'over' })
+  })
+
+  test('unless that is a correction, which replaces nothing: an end must arrive', () => {
+    const correction = { ...accepted, decision: { ...accepted.decision, messageType: 'obs.alert.annotated' } }
+    const failures = [1, 2, 3].map((number) => attempt(number, number, { result: 'retry', next: 50 }))
+    expect(next([], 0, [correction])).toEqual({ kind: 'attempt', attempt: 1 })
+    expect(next(failures, 50, [correction])).toEqual({ kind: 'attempt', attempt: 4 })
+  })
+
+  test('unless that was held back', () => {
+    expect(next([], 0, [{ ...accepted, decision: { ...accepted.decision, send: false } }])).toMatchObject({
+      attempt: 1,
+    })
+  })
+})
+
+describe('a message that another channel should be told in its place', () => {
+  const MINUTE_MS = 60_000
+  const failedAfter = (...attempts: readonly LedgerAttempt[]) => hasFailed(message(attempts), 2)
+  const tried = (number: number, waitMs: number, result: DeliveryResult = 'retry') =>
+    attempt(number, 0, { result, next: 5 + waitMs })
+
+  test.each<[string, boolean, boolean]>([
+    ['nobody has tried yet', failedAfter(), false],
+    ['an attempt is under way', failedAfter(attempt(1, 0)), false],
+    ['has failed once', failedAfter(tried(1, 10_000)), false],
+    ['has failed as often as is asked for', failedAfter(tried(1, 10_000), tried(2, 10_000)), true],
+    ['so, while the next attempt is under way', failedAfter(tried(1, 10_000), tried(2, 10_000), attempt(3, 0)), true],
+    ['was given up at once', failedAfter(attempt(1, 0, { result: 'rejected', next: null })), true],
+    ['has to wait for five minutes', failedAfter(tried(1, 5 * MINUTE_MS)), false],
+    ['has to wait for longer', failedAfter(tried(1, 5 * MINUTE_MS + 1)), true],
+    [
+      'was accepted',
+      failedAfter(tried(1, 10_000), tried(2, 10_000), attempt(3, 0, { result: 'accepted', next: null })),
+      false,
+    ],
+    ['was held back', hasFailed(message([attempt(1, 0, { result: 'rejected', next: null })], false), 2), false],
+  ])('%s', (_, isFailed, expected) => {
+    expect(isFailed).toBe(expected)
+  })
 })

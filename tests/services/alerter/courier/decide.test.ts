@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Said, Silence } from '#lib/commands/standing.ts'
 import type { Alert, AlertKind } from '#lib/facts.ts'
-import { decide, decideUnacknowledged, NO_CHANNEL, type Question } from '#services/alerter/courier/decide.ts'
+import {
+  decide,
+  decideFallback,
+  decideUnacknowledged,
+  NO_CHANNEL,
+  type Question,
+} from '#services/alerter/courier/decide.ts'
 
 const alert = (kind: AlertKind, severity: Alert['severity'] = 'warning'): Alert => ({
   alertId: 'breach/latency_p95/router_demo/2026-06-27T20:00:00Z',
@@ -31,7 +37,7 @@ const silence: Silence = {
   ended: null,
 }
 const acknowledgement: Said = { commandId: 'c2', at: Date.parse('2026-06-27T00:00:00Z'), by: 'bob', reason: 'on it' }
-const calm = { changes: 1, limit: 4, withinWords: '12h' }
+const calm = { changes: 1, limit: 4, withinWords: '12h', noticed: [] }
 
 const ask = (kind: AlertKind, more: Partial<Question> = {}): Question => ({
   alert: alert(kind),
@@ -50,7 +56,7 @@ const words = (question: Question): string =>
     .map(({ channel, send, code }) => `${send ? '' : '-'}${channel} ${code}`)
     .join(', ')
 
-const flapping = { ...calm, changes: 5 }
+const flapping = { ...calm, changes: 5, noticed: ['ops', 'pd'] }
 const justFlapping = { ...calm, changes: 4 }
 
 describe('whether a transition is told, and on which channels', () => {
@@ -84,7 +90,21 @@ describe('whether a transition is told, and on which channels', () => {
     ['… and not an escalation', ask('escalated', { acknowledgement }), 'ops routed, pd routed'],
     ['… nor a resolve', ask('resolved', { acknowledgement, told: ['ops'] }), 'ops told_before'],
 
-    ['flapping is told once, by an opening …', ask('opened', { flapping: justFlapping }), 'ops routed, pd routed'],
+    [
+      'flapping is told once, by an opening …',
+      ask('opened', { flapping: justFlapping }),
+      'ops flapping_notice, pd flapping_notice',
+    ],
+    [
+      '… or the first one that is told at all',
+      ask('opened', { flapping: { ...flapping, noticed: ['pd'] } }),
+      'ops flapping_notice, -pd flapping',
+    ],
+    [
+      '… nor again when it goes on just as often',
+      ask('opened', { flapping: { ...justFlapping, noticed: ['ops'] } }),
+      '-ops flapping, pd flapping_notice',
+    ],
     ['… and holds further openings', ask('opened', { flapping }), '-ops flapping, -pd flapping'],
     ['… not an escalation', ask('escalated', { flapping }), 'ops routed, pd routed'],
     ['… nor the resolve of what was told', ask('resolved', { flapping, told: ['pd'] }), 'pd told_before'],
@@ -114,11 +134,18 @@ describe('whether a transition is told, and on which channels', () => {
     })
   })
 
-  test('a critical alert that nobody acknowledges is told to the route for that, unless it is silenced', () => {
-    expect(decideUnacknowledged(['slack'], [], '30m')).toMatchObject([
+  test('a critical alert that nobody acknowledges is told to the route for that', () => {
+    expect(decideUnacknowledged(['slack'], '30m')).toMatchObject([
       { channel: 'slack', send: true, code: 'unacknowledged', reason: 'nobody acknowledged it within 30m' },
     ])
-    expect(decideUnacknowledged(['slack'], [silence], '30m')).toMatchObject([{ send: false, code: 'silenced' }])
+  })
+
+  test('the fallback is told what operators do not hold back', () => {
+    const failure = { channel: 'ops', attempts: 2, fallback: 'slack' }
+    expect(decideFallback(ask('opened'), failure)).toMatchObject({ channel: 'slack', send: true, code: 'fallback' })
+    for (const held of [ask('opened', { silences: [silence] }), ask('reminded', { acknowledgement })])
+      expect(decideFallback(held, failure)).toMatchObject({ channel: 'slack', send: false })
+    expect(decideFallback(ask('resolved', { silences: [silence] }), failure)).toMatchObject({ send: true })
   })
 })
 

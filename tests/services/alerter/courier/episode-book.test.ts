@@ -4,7 +4,7 @@ import type { Alert, AlertKind } from '#lib/facts.ts'
 import { alertKey } from '#lib/keys.ts'
 import { DAY_MS, HOUR_MS } from '#lib/time.ts'
 import {
-  countChanges,
+  changesWithin,
   emptyBook,
   hasNewer,
   oldestAt,
@@ -55,7 +55,7 @@ test('a transition is not the newest of its alert when the log holds another one
 test('openings and ends of a source by its rule are counted, in the time that was asked for', () => {
   const records = record('OXOXO')
   const book = bookOf([...records, ...record('OX', { source: 'other' })])
-  const counts = records.map(({ value }) => countChanges(book, value, 3 * HOUR_MS))
+  const counts = records.map(({ value }) => changesWithin(book, value, 3 * HOUR_MS).length)
   expect(counts).toEqual([1, 2, 3, 3, 3])
 })
 

@@ -248,7 +248,7 @@ test('an alert that comes and goes is told of four times, with a notice, then he
     '0 ops routed: accepted',
     '1 ops told_before: accepted',
     '0 ops routed: accepted',
-    '1 ops told_before: accepted',
+    '1 ops flapping_notice: accepted',
     '0 ops flapping',
     '1 ops routed: accepted',
   ])

@@ -1,0 +1,144 @@
+import type { CommandTopic } from '#lib/commands/command-topic.ts'
+import type { Standing } from '#lib/commands/standing.ts'
+import type { Config } from '#lib/config.ts'
+import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
+import type { Plan } from '#lib/plan.ts'
+import type { Clock } from '#lib/runtime/clock.ts'
+import type { PlanStore } from '#lib/runtime/plan-store.ts'
+import type { Instant } from '#lib/time.ts'
+import type { Notice } from '../messages/compose.ts'
+import { isMessageFor } from '../messages/compose.ts'
+import { avoidingGone, endOfWhatWasTold, type Verdict } from './decide.ts'
+import { decisionsOf } from './decisions.ts'
+import type { EpisodeBook, Transition } from './episode-book.ts'
+import { contextOf, noticeOf } from './notices.ts'
+import { unacknowledgedSubject } from './subjects.ts'
+
+export interface ClaimsDependencies {
+  readonly clock: Clock
+  readonly plans: PlanStore
+  readonly commands: CommandTopic
+  /** As it is at the moment; a reload changes it. */
+  config(): Config
+}
+
+/** Verdicts, and the commands that they rest on. */
+export interface Decided {
+  readonly verdicts: readonly Verdict[]
+  readonly standing: Standing
+}
+
+/**
+ * What was decided about the alerts of one partition, and the way to decide more. What was claimed before, by whomever,
+ * stands: nothing is decided twice. Every claim keeps one promise: who was told of an alert is told its end, however late he
+ * was told and whoever decided that.
+ */
+export class Claims {
+  readonly deps: ClaimsDependencies
+  readonly book: EpisodeBook
+  readonly ledger: Ledger
+  readonly #signal: AbortSignal
+  /** By hash. */
+  readonly #awaited = new Map<string, Promise<Plan | undefined>>()
+
+  /** @param signal ends a wait for a plan */
+  constructor(
+    deps: ClaimsDependencies,
+    place: { readonly book: EpisodeBook; readonly ledger: Ledger },
+    signal: AbortSignal,
+  ) {
+    this.deps = deps
+    this.book = place.book
+    this.ledger = place.ledger
+    this.#signal = signal
+  }
+
+  /** Whether anything was decided about it. */
+  isDecided({ key }: Pick<Transition, 'key'>): boolean {
+    return this.ledger.about(key).length > 0
+  }
+
+  /** Everything that was decided about an alert, in the order of the ledger. */
+  ofAlert(alertId: string): readonly LedgerMessage[] {
+    const transitions = this.book.episodes.get(alertId)?.transitions ?? []
+    const subjects = [...transitions.map(({ key }) => key), unacknowledgedSubject(alertId)]
+    return subjects.flatMap((subject) => this.ledger.about(subject)).sort((a, b) => a.order - b.order)
+  }
+
+  /** Channels that were told anything of an alert, in the order they were. */
+  toldOf(alertId: string): readonly string[] {
+    const sent = this.ofAlert(alertId).filter(({ decision }) => decision.send)
+    return [...new Set(sent.map(({ decision }) => decision.channel))]
+  }
+
+  /**
+   * Decides about a subject, as far as nobody has.
+   *
+   * @param transition the one that messages tell of
+   * @returns what is decided now and was not before
+   */
+  async claim(subject: string, transition: Transition, decided: Decided): Promise<readonly LedgerMessage[]> {
+    const before = new Set(this.ledger.about(subject).map(({ decision }) => decision.channel))
+    await this.#append(subject, transition, decided)
+    const claimed = this.ledger.about(subject).filter(({ decision }) => !before.has(decision.channel))
+    return [...claimed, ...(await this.tellEnd(transition.alert.alertId))]
+  }
+
+  /** Decides to tell the end of an alert to those who were told of it and know nothing of its end. @returns as `claim` */
+  async tellEnd(alertId: string): Promise<readonly LedgerMessage[]> {
+    const end = this.book.episodes.get(alertId)?.transitions.findLast(({ alert }) => alert.kind === 'resolved')
+    if (!end || !this.isDecided(end)) return []
+    const claimed: LedgerMessage[] = []
+    for (;;) {
+      const known = new Set(this.ledger.about(end.key).map(({ decision }) => decision.channel))
+      const lacking = this.toldOf(alertId).filter((channel) => !known.has(channel))
+      if (lacking.length === 0) return claimed
+      const standing = await this.deps.commands.standing()
+      await this.#append(end.key, end, { verdicts: lacking.map(endOfWhatWasTold), standing })
+      claimed.push(...this.ledger.about(end.key).filter(({ decision }) => !known.has(decision.channel)))
+    }
+  }
+
+  /** @throws the signal's reason when it is no longer waited for */
+  async planOf({ alert }: Transition): Promise<Plan> {
+    const plan = this.deps.plans.get(alert.plan) ?? (await this.#wait(alert.plan))
+    if (!plan) throw this.#signal.reason
+    return plan
+  }
+
+  async #append(subject: string, transition: Transition, { verdicts: judged, standing }: Decided): Promise<void> {
+    const config = this.deps.config()
+    const { env, channels, locale } = config
+    const { alert } = transition
+    const verdicts = avoidingGone(judged, (channel) => this.#goneSince(channel, standing), config.delivery.fallback)
+    const told = new Set(this.ledger.about(subject).flatMap(({ decision }) => (decision.send ? decision.channel : [])))
+    for (const { channel: name, send } of verdicts) {
+      const channel = channels.find((candidate) => candidate.name === name)
+      if (send && channel && isMessageFor(channel, alert.kind)) told.add(name)
+    }
+    const plan = await this.planOf(transition)
+    const acknowledgement = standing.acknowledgementOf(alert.alertId)
+    const notice = (verdict: Verdict): Notice =>
+      noticeOf(transition, verdict, { plan, locale, acknowledgement, notifiedChannels: [...told] })
+    const decidedAt = this.deps.clock.now()
+    const context = contextOf(config, plan)
+    await this.ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice }, verdicts))
+  }
+
+  /** A later test of a channel that was accepted takes back what it said. */
+  #goneSince(channel: string, standing: Standing): Instant | null {
+    const configSha256 = this.deps.config().channels.find(({ name }) => name === channel)?.configSha256 ?? ''
+    const at = this.ledger.goneAt(channel, configSha256)
+    const test = standing.acceptedTestOf(channel, configSha256)
+    return at === null || (test !== null && test.at > at) ? null : at
+  }
+
+  /** Many ask at the same time; a large plan is read once for all of them. */
+  #wait(hash: string): Promise<Plan | undefined> {
+    const known = this.#awaited.get(hash)
+    if (known) return known
+    const awaited = this.deps.plans.wait(hash, this.#signal).finally(() => this.#awaited.delete(hash))
+    this.#awaited.set(hash, awaited)
+    return awaited
+  }
+}

@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { answering, inTurn } from '#tests/support/receiver.ts'
+import { hours, MONDAY, run, window } from '../desk.ts'
+import { CourierDesk } from './courier-desk.ts'
+
+/** Which channel is told what when another one fails, whatever happens to the alert and to couriers meanwhile. */
+
+/** The third window of `hours('B B B')` is decided then. */
+const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
+/** When a courier starts: all of it is news. */
+const NOW = CRITICAL_AT - 30 * MINUTE_MS
+const SAID = { by: 'ann', reason: 'maintenance' }
+const EVERY_ROUTER = [{ name: 'source', op: 'regex', value: 'router.*' }] as const
+
+let desk: CourierDesk
+beforeEach(async () => {
+  desk = await CourierDesk.open(NOW)
+})
+afterEach(() => desk.close())
+
+/** Starts a courier, lets it tell everything, and stops it. */
+async function tellAll(): Promise<void> {
+  await desk.settled(await desk.start())
+  await desk.stop()
+}
+
+async function silence(forMs: number): Promise<void> {
+  const at = desk.clock.now()
+  await desk.command({ type: 'silence', ...SAID, at, matchers: EVERY_ROUTER, startsAt: at, endsAt: at + forMs })
+}
+
+/** `trigger warning`, `resolve`: what the pager was told, in order. */
+const paged = (): readonly string[] =>
+  desk.receivers.pagerduty.received.map(({ body }) => {
+    const { event_action: action, payload } = JSON.parse(body.toString())
+    return payload ? `${action} ${payload.severity}` : action
+  })
+
+/** What of `told` is about a channel. */
+const toldOn = async (channel: string) => (await desk.told()).filter((line) => line.split(' ')[1] === channel)
+
+describe('the fallback of a channel that fails', () => {
+  const failsTwice = () => inTurn(answering(503), answering(503), answering(200))
+
+  test('is told of an alert as it is then, once', async () => {
+    desk.delivery({ fallback: 'pd' })
+    desk.receivers.webhook.follow(failsTwice())
+    await desk.append(hours('B B B R R'))
+    await tellAll()
+    expect(paged()).toEqual(['trigger critical', 'resolve'])
+    expect(await toldOn('ops')).toEqual([
+      '0 ops routed: retry retry accepted',
+      '1 ops routed: accepted',
+      '2 ops told_before: accepted',
+    ])
+  })
+
+  test('is told nothing of one that has ended meanwhile, and the ledger says why', async () => {
+    desk.delivery({ fallback: 'pd' })
+    desk.receivers.webhook.follow(failsTwice())
+    await desk.append(hours('B B R R'))
+    await tellAll()
+    await tellAll()
+    expect(paged()).toEqual([])
+    expect(await toldOn('pd')).toEqual(['0 pd nothing_told'])
+  })
+
+  test('is told the end of what it was told, whenever that was decided', async () => {
+    desk.delivery({ fallback: 'pd' })
+    desk.receivers.webhook.follow(answering(503))
+    await desk.append(hours('B B'))
+    await tellAll()
+    expect(paged()).toEqual(['trigger warning'])
+    await desk.append(hours('B B R R'), 1)
+    await tellAll()
+    expect(paged()).toEqual(['trigger warning', 'resolve'])
+  })
+
+  test('that was configured after an alert was over hears nothing of it', async () => {
+    desk.receivers.webhook.follow(inTurn(answering(401), answering(200)))
+    await desk.append(hours('B B R R'))
+    await tellAll()
+    desk.clock.advance(48 * HOUR_MS)
+    desk.delivery({ fallback: 'chat' })
+    await tellAll()
+    expect(desk.textsAt('slack')).toEqual([])
+  })
+
+  test('is held back by a silence, too', async () => {
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.webhook.follow(answering(503))
+    await desk.append(hours('B B'))
+    await desk.start()
+    await desk.until(() => desk.receivers.webhook.received.length === 1)
+    await silence(4 * HOUR_MS)
+    await desk.until(async () => (await toldOn('chat')).length > 0)
+    expect(await toldOn('chat')).toEqual(['0 chat silenced'])
+    expect(desk.textsAt('slack')).toEqual([])
+  })
+
+  test('is told at once when the channel asks to be left alone for long, also of what comes behind', async () => {
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.webhook.follow(answering(503, '', { 'retry-after': '7200' }))
+    await desk.append(hours('B B'))
+    await desk.start()
+    await desk.until(() => desk.textsAt('slack').length === 1)
+    await desk.append(hours('B B B'), 1)
+    await desk.until(() => desk.textsAt('slack').length === 2)
+    expect(desk.clock.now() - NOW).toBeLessThan(MINUTE_MS)
+    expect(desk.textsAt('slack')[1]).toMatch(/^CRITICAL/)
+    expect(desk.receivers.webhook.received.length).toBe(1)
+  })
+
+  test('is told by the courier that comes after one which died between the failure and that decision', async () => {
+    desk.receivers.webhook.follow(answering(503))
+    await desk.append(hours('B B'))
+    await desk.start()
+    await desk.until(async () => /retry retry/.test((await toldOn('ops'))[0] ?? ''))
+    await desk.stop()
+    const requests = desk.receivers.webhook.received.length
+    desk.delivery({ fallback: 'chat' })
+    await desk.start()
+    await desk.until(() => desk.textsAt('slack').length > 0)
+    expect(desk.receivers.webhook.received.length).toBe(requests)
+  })
+})
+
+describe('an alert that was open while nobody was told', () => {
+  test('is told when a correction is the newest that is known of it', async () => {
+    await desk.close()
+    desk = await CourierDesk.open(MONDAY + 6 * HOUR_MS)
+    const late = window('B', MONDAY + 2 * HOUR_MS, { revision: 1, decidedAt: CRITICAL_AT + 10 * MINUTE_MS })
+    const facts = [...hours('B B B'), late]
+    expect(run(facts).map(({ alert }) => alert.kind)).toEqual(['opened', 'escalated', 'annotated'])
+    await desk.append(facts)
+    await tellAll()
+    expect(paged()).toEqual(['trigger critical'])
+    expect(await toldOn('ops')).toContain('1 ops routed: accepted')
+  })
+
+  test('is told to the route for unacknowledged ones, counted from when it was told at last', async () => {
+    desk.routes({ unacknowledged: ['chat'] })
+    await silence(HOUR_MS)
+    await desk.append(hours('B B B'))
+    await tellAll()
+    desk.clock.advance(6 * HOUR_MS)
+    await desk.append(hours('B B B B B B B'), 2)
+    await tellAll()
+    const toldAt = desk.clock.now()
+    await desk.start()
+    await desk.until(() => desk.textsAt('slack').length > 0)
+    expect(desk.clock.now() - toldAt).toBeGreaterThanOrEqual(29 * MINUTE_MS)
+    expect(await toldOn('chat')).toEqual([expect.stringMatching(/^unacknowledged chat unacknowledged: /)])
+  })
+
+  test('is told there after a silence that began when it had been told', async () => {
+    desk.routes({ unacknowledged: ['chat'] })
+    await desk.append(hours('B B B'))
+    await tellAll()
+    await silence(2 * HOUR_MS)
+    const silencedAt = desk.clock.now()
+    await desk.start()
+    await desk.until(() => desk.textsAt('slack').length > 0)
+    expect(desk.clock.now() - silencedAt).toBeGreaterThanOrEqual(2 * HOUR_MS)
+  })
+
+  test('flaps: the first one that is told carries the notice', async () => {
+    await silence(9 * HOUR_MS)
+    let known = 0
+    const story = 'B B R R B B R R B B'
+    for (let hour = 1; hour <= story.split(' ').length; hour++) {
+      const facts = hours(story.slice(0, 2 * hour - 1))
+      desk.clock.advance(Math.max(facts.at(-1)!.value.decidedAt - desk.clock.now(), 0))
+      await desk.append(facts, known)
+      known = run(facts).length
+      if (hour === story.split(' ').length) desk.clock.advance(2 * HOUR_MS)
+      await tellAll()
+    }
+    expect((await toldOn('ops')).at(-1)).toBe('0 ops flapping_notice: accepted')
+    expect(desk.textsAt('webhook')).toEqual([expect.stringContaining('it opened and ended 5 times within 12h')])
+  })
+})
+
+describe('what concerns no single alert', () => {
+  test('is told to the fallback when its channel fails, and so is its end', async () => {
+    desk.routes({ critical: ['pd'] })
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.pagerduty.follow(answering(503))
+    await desk.start()
+    await desk.tick()
+    await desk.until(() => desk.textsAt('slack').some((text) => text.includes('sampler silent')))
+    await desk.tick()
+    await desk.until(() => desk.textsAt('slack').some((text) => text.includes('ticks are back')))
+    expect(desk.textsAt('slack').length).toBe(2)
+  })
+
+  test('a channel that does not know us, and whose owner hears by it alone, is told of on another one', async () => {
+    desk.routes({ warning: ['chat'], owner: ['chat'] })
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.slack.follow(answering(403))
+    await desk.append(hours('B B'))
+    await tellAll()
+    await desk.until(() =>
+      desk.textsAt('webhook').some((text) => text.includes('channel chat: it refuses our credentials')),
+    )
+  })
+})
