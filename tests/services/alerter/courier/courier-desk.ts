@@ -4,7 +4,7 @@ import { CommandTopic } from '#lib/commands/command-topic.ts'
 import type { ChannelConfig, Config, DeliveryConfig } from '#lib/config.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { type MemoryLog, openMemoryLog } from '#lib/eventlog/memory.ts'
-import type { CommandFact } from '#lib/facts.ts'
+import type { CommandFact, SampleFact } from '#lib/facts.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { codecOf, type Environment, environmentOn } from '#lib/runtime/environment.ts'
 import { randomIds, timeOrderedId } from '#lib/runtime/ids.ts'
@@ -58,9 +58,9 @@ export class CourierDesk {
     }
   }
 
-  static async open(startAt: number): Promise<CourierDesk> {
+  static async open(startAt: number, partitions = 1): Promise<CourierDesk> {
     const clock = new ManualClock(startAt)
-    const log = openMemoryLog({ clock, partitions: 1 })
+    const log = openMemoryLog({ clock, partitions })
     await log.topics.apply(catalogue)
     const [webhook, pagerduty, slack] = await Promise.all([openReceiver(), openReceiver(), openReceiver()])
     return new CourierDesk(clock, log, { webhook: webhook!, pagerduty: pagerduty!, slack: slack! })
@@ -96,13 +96,15 @@ export class CourierDesk {
   }
 
   /** A tick of the sampler, now. */
-  async tick(): Promise<void> {
-    const value = codecOf(await this.#environment(), topics.sample).encode({
-      type: 'tick',
-      at: this.clock.now(),
-      plan: 'p',
-    })
-    await this.log.append(topics.sample.name, 0, [{ key: Buffer.alloc(0), value }])
+  tick(partition = 0): Promise<void> {
+    return this.samples(partition, [{ type: 'tick', at: this.clock.now(), plan: 'p' }])
+  }
+
+  /** What samplers have written. */
+  async samples(partition: number, facts: readonly SampleFact[]): Promise<void> {
+    const codec = codecOf(await this.#environment(), topics.sample)
+    const records = facts.map((fact) => ({ key: Buffer.alloc(0), value: codec.encode(fact) }))
+    await this.log.append(topics.sample.name, partition, records)
   }
 
   async start(): Promise<RunningCourier> {
