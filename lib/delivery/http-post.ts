@@ -48,6 +48,11 @@ export interface HttpPoster {
    * @returns always; never rejects
    */
   post(request: PostRequest, signal?: AbortSignal): Promise<PostAnswer>
+  /**
+   * Lets requests under way end, which their own time-out bounds, then closes: what is posted after the last of them is
+   * `not_sent`. May be called again, and overtaken by `close`.
+   */
+  retire(): Promise<void>
   /** Closes all connections at once; requests under way are `lost` or `not_sent`. May be called again. */
   close(): Promise<void>
 }
@@ -85,6 +90,12 @@ export function openHttpPoster(options: HttpPosterOptions): HttpPoster {
   const allowed = options.allowHosts.map(readAllowedHost)
   const closing = new AbortController()
   const agent = openAgent({ allowed, timeoutMs, env: options.env, signal: closing.signal })
+  const running = new Set<Promise<PostAnswer>>()
+  const close = async (): Promise<void> => {
+    const destroyed = agent.destroy()
+    closing.abort()
+    await destroyed
+  }
   return {
     async post(request, signal) {
       const url = URL.parse(request.url)
@@ -92,6 +103,7 @@ export function openHttpPoster(options: HttpPosterOptions): HttpPoster {
       if (url === null || refusal !== null) return { kind: 'forbidden', reason: refusal! }
       if (signal?.aborted) return { kind: 'not_sent', reason: GIVEN_UP }
       const exchange = new Exchange(timeoutMs, signal)
+      running.add(exchange.answer)
       agent.dispatch(
         {
           origin: url.origin,
@@ -103,15 +115,16 @@ export function openHttpPoster(options: HttpPosterOptions): HttpPoster {
         exchange,
       )
       const answer = await exchange.answer
+      running.delete(exchange.answer)
       // undici frees a connection one turn of the loop after the answer; a request sent before would open another one.
       await nextTurn()
       return answer
     },
-    close: async () => {
-      const destroyed = agent.destroy()
-      closing.abort()
-      await destroyed
+    async retire() {
+      while (running.size > 0) await Promise.all(running)
+      await close()
     },
+    close,
   }
 }
 

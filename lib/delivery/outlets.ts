@@ -1,55 +1,76 @@
 import type { Config } from '#lib/config.ts'
+import { type Classified, classify } from './classify.ts'
 import type { Sender } from './dispatcher.ts'
 import { type HttpPoster, openHttpPoster } from './http-post.ts'
 import { openSender } from './senders.ts'
 
+/** What one configuration gives. */
+interface Present {
+  readonly config: Config
+  readonly poster: HttpPoster
+  readonly senders: ReadonlyMap<string, Sender>
+}
+
 /** The ways to the receivers that a configuration names. They hold connections: close them. */
 export class Outlets {
-  #config: Config
-  #poster: HttpPoster
-  #senders: ReadonlyMap<string, Sender>
+  #present: Present
+  /** Posters of earlier configurations whose last requests run. */
+  readonly #retiring = new Set<HttpPoster>()
 
   /** @throws OBS_CONFIG_INVALID for an allowed host or a proxy that cannot be read */
   constructor(config: Config) {
-    this.#config = config
-    this.#poster = posterOf(config)
-    this.#senders = sendersOf(config, this.#poster)
+    this.#present = openAll(config)
   }
 
   get config(): Config {
-    return this.#config
+    return this.#present.config
   }
 
-  /** @returns `undefined` when there is no such channel, or its secrets are not set */
+  /**
+   * Whoever holds a sender over a reload posts by the new configuration: its URL, its secrets, its connections.
+   *
+   * @returns `undefined` when there is no such channel, or its secrets are not set
+   */
   sender(channel: string): Sender | undefined {
-    return this.#senders.get(channel)
+    const sender = this.#present.senders.get(channel)
+    return (
+      sender && {
+        ...sender,
+        post: async (...message) => (await this.#present.senders.get(channel)?.post(...message)) ?? noChannel,
+      }
+    )
   }
 
-  /** Requests that run end on the old connections. */
-  async reload(config: Config): Promise<void> {
-    const before = this.#poster
-    this.#config = config
-    this.#poster = posterOf(config)
-    this.#senders = sendersOf(config, this.#poster)
-    await before.close()
+  /**
+   * Requests under way end on the old connections, in their own time; those that begin after it go by the new configuration.
+   *
+   * @throws OBS_CONFIG_INVALID for a proxy that cannot be read; all is as before then
+   */
+  reload(config: Config): void {
+    const before = this.#present.poster
+    this.#present = openAll(config)
+    this.#retiring.add(before)
+    void before.retire().then(() => this.#retiring.delete(before))
   }
 
   /** At once; requests under way are lost. May be called again. */
-  close(): Promise<void> {
-    return this.#poster.close()
+  async close(): Promise<void> {
+    await Promise.all([this.#present.poster, ...this.#retiring].map((poster) => poster.close()))
   }
+}
+
+const noChannel: Classified = classify({ kind: 'forbidden', reason: 'the channel is no longer in the configuration' })
+
+function openAll(config: Config): Present {
+  const poster = posterOf(config)
+  const senders = config.channels.flatMap((channel) => {
+    const sender = openSender(channel, poster)
+    return sender ? [[channel.name, sender] as const] : []
+  })
+  return { config, poster, senders: new Map(senders) }
 }
 
 function posterOf({ delivery: { allowHosts, proxy } }: Config): HttpPoster {
   const env = { HTTPS_PROXY: proxy.https ?? '', HTTP_PROXY: proxy.http ?? '', NO_PROXY: proxy.none ?? '' }
   return openHttpPoster({ allowHosts, env })
-}
-
-function sendersOf({ channels }: Config, poster: HttpPoster): ReadonlyMap<string, Sender> {
-  return new Map(
-    channels.flatMap((channel) => {
-      const sender = openSender(channel, poster)
-      return sender ? [[channel.name, sender]] : []
-    }),
-  )
 }

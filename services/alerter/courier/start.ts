@@ -51,7 +51,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
       await house.settled()
     },
     untold: () => couriers.untold(),
-    reload: (config) => outlets.reload(config),
+    reload: async (config) => outlets.reload(config),
     async stop() {
       commands.stop()
       watch.stop()
