@@ -4,6 +4,7 @@ import { type Instant, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { classify } from './classify.ts'
 import type { Sendable, Sender } from './dispatcher.ts'
 import type { HttpPoster, PostAnswer, PostRequest } from './http-post.ts'
+import { maskOf } from './masking.ts'
 import { signMessage } from './signature.ts'
 
 /** What a message becomes on the wire of each kind of channel, and how a kind is to be treated. */
@@ -58,28 +59,18 @@ export function openSender(channel: ChannelConfig, poster: HttpPoster): Sender |
   if (url === null || (secret === null && channel.kind !== 'slack')) return undefined
   const { request, isAccepted, leastRetryMs, intervalMs } = kinds[channel.kind]
   const ready = { ...channel, url }
+  const mask = maskOf(channel)
   return {
     leastRetryMs,
     intervalMs,
     post: async (message, at) =>
-      classify(withoutSecrets(await poster.post(request(ready, message, at)), ready), isAccepted),
+      classify(withoutSecrets(await poster.post(request(ready, message, at)), mask), isAccepted),
   }
 }
 
-const HIDDEN = '[hidden]'
-/** A shorter path is no secret, and would be found everywhere. */
-const SHORTEST_SECRET_PATH = 8
-
-/**
- * An answer that may be recorded: receivers repeat what they have not understood, the path of a URL or a key. PagerDuty's URL
- * is known to everybody.
- */
-function withoutSecrets(answer: PostAnswer, { kind, url, secret, previousSecret }: ReadyChannel): PostAnswer {
+/** An answer that may be recorded. */
+function withoutSecrets(answer: PostAnswer, mask: (text: string) => string): PostAnswer {
   if (answer.kind !== 'answered') return answer
-  const { pathname = '', search = '' } = URL.parse(url) ?? {}
-  const paths = [pathname + search, pathname].filter((path) => path.length >= SHORTEST_SECRET_PATH)
-  const secrets = [...(kind === 'pagerduty' ? [] : [url, ...paths]), secret, previousSecret].filter(
-    (one) => one !== null,
-  )
-  return { ...answer, body: secrets.reduce((body, one) => body.replaceAll(one, HIDDEN), answer.body) }
+  const { body, retryAfter } = answer
+  return { ...answer, body: mask(body), retryAfter: retryAfter === null ? null : mask(retryAfter) }
 }
