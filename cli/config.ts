@@ -35,7 +35,7 @@ interface CheckFlags {
 }
 
 async function checkConfig(session: Session, flags: CheckFlags): Promise<undefined> {
-  const { config, warnings } = session.loadConfig({ alertConfigPath: flags.alertConfig })
+  const { config, warnings } = session.loadConfig({ alertConfigPath: flags.alertConfig, sends: 'perhaps' })
   const coverage = coverageOf(config)
   if (session.terminal.json) session.terminal.summary({ status: 'ok', warnings, sources: coverage.map(asJson) })
   else printCoverage(session.terminal, coverage)

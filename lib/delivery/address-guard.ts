@@ -16,6 +16,9 @@ export interface AllowedHost {
   readonly port: number | null
 }
 
+/** For who has written an entry that cannot be read. */
+export const HOW_TO_WRITE_A_HOST = 'write "host" or "host:port", IPv6 in brackets, no scheme and no path'
+
 const ENTRY = /^(?<host>\[[0-9a-fA-F:.]+\]|[^\s[\]:/\\?#@%*]+)(?::(?<port>[1-9]\d{0,4}))?$/
 /** IANA gives out public addresses from nowhere else; ipaddr.js holds every address that it has no range for to be public. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3')
@@ -64,6 +67,12 @@ export function urlRefusal(url: URL, allowed: readonly AllowedHost[]): string | 
   const hostname = canonical(url.hostname)
   const range = isIP(hostname) === 0 ? null : addressRefusal(hostname)
   return range && `the URL holds a ${range} address, and delivery.allow_hosts does not name it`
+}
+
+/** `urlRefusal` of a text that may be no URL at all. */
+export function urlTextRefusal(text: string, allowed: readonly AllowedHost[]): string | null {
+  const url = URL.parse(text)
+  return url === null ? 'the URL cannot be read' : urlRefusal(url, allowed)
 }
 
 /**

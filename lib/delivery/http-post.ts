@@ -6,7 +6,7 @@ import { buildConnector, EnvHttpProxyAgent, Pool } from 'undici'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Milliseconds } from '#lib/time.ts'
 import type { AllowedHost } from './address-guard.ts'
-import { addressRefusal, isAllowed, parseAllowedHost, urlRefusal } from './address-guard.ts'
+import { addressRefusal, HOW_TO_WRITE_A_HOST, isAllowed, parseAllowedHost, urlTextRefusal } from './address-guard.ts'
 import { describeFault, faultCode } from './transport-faults.ts'
 
 export interface PostRequest {
@@ -98,9 +98,9 @@ export function openHttpPoster(options: HttpPosterOptions): HttpPoster {
   }
   return {
     async post(request, signal) {
-      const url = URL.parse(request.url)
-      const refusal = url === null ? 'the URL cannot be read' : urlRefusal(url, allowed)
-      if (url === null || refusal !== null) return { kind: 'forbidden', reason: refusal! }
+      const refusal = urlTextRefusal(request.url, allowed)
+      if (refusal !== null) return { kind: 'forbidden', reason: refusal }
+      const url = new URL(request.url)
       if (signal?.aborted) return { kind: 'not_sent', reason: GIVEN_UP }
       const exchange = new Exchange(timeoutMs, signal)
       running.add(exchange.answer)
@@ -133,7 +133,7 @@ function readAllowedHost(entry: string): AllowedHost {
   if (host === null)
     throw new ObstreamError(
       'OBS_CONFIG_INVALID',
-      `delivery.allow_hosts: ${JSON.stringify(entry)} is no host; write "host" or "host:port", IPv6 in brackets, no scheme and no path`,
+      `delivery.allow_hosts: ${JSON.stringify(entry)} is no host; ${HOW_TO_WRITE_A_HOST}`,
     )
   return host
 }

@@ -31,8 +31,9 @@ export interface LoadConfigOptions {
   readonly env: EnvironmentVariables
   readonly overrides?: ConfigOverrides
   /**
-   * Whether notifications will be sent: then the channels in use must have their secrets. A list names the channels that
-   * alone will be sent to, in use or not. Default `false`.
+   * Whether notifications will be sent: then the channels in use must have their secrets, and such that the sender does not
+   * refuse. A list names the channels that alone will be sent to, in use or not. `perhaps`: only what is set must be fit.
+   * Default `false`.
    */
   readonly sends?: Sends
 }

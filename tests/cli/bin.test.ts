@@ -84,6 +84,15 @@ describe('config check', () => {
     ])
   })
 
+  test('refuses a channel that could never be sent to, without showing its address', async () => {
+    const cwd = freshDesk('channels: {chat: {kind: slack, url_env: CHAT_URL}}\nroutes: {critical: [chat]}\n')
+    const { code, stderr } = await runBin(['config', 'check'], { cwd, env: { CHAT_URL: 'hooks.example/hunter2' } })
+    expect(code).toBe(exitCodes.configuration)
+    expect(stderr).toContain('nothing can be sent to what CHAT_URL holds: the URL cannot be read; write all of it')
+    expect(stderr).not.toContain('hunter2')
+    expect(await runBin(['config', 'check'], { cwd })).toMatchObject({ code: 0 })
+  })
+
   test('without a configuration it says what writes one', async () => {
     const { code, stderr } = await runBin(['config', 'check'], { cwd: emptyFolder() })
     expect(code).toBe(exitCodes.configuration)

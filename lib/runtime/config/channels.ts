@@ -1,6 +1,7 @@
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { ChannelConfig, DeliveryConfig } from '#lib/config.ts'
+import { type AllowedHost, HOW_TO_WRITE_A_HOST, parseAllowedHost, urlTextRefusal } from '#lib/delivery/address-guard.ts'
 import { secretFault } from '#lib/delivery/signature.ts'
 import { parseDuration, SECOND_MS } from '#lib/time.ts'
 import { type EnvironmentVariables, previousVariable, readSecret, secretProblem } from '../secrets.ts'
@@ -42,41 +43,74 @@ export function buildDelivery({ delivery }: RawAlertConfig, env: EnvironmentVari
   }
 }
 
-/** Whether something will be sent to the channels in use; a list: to these only. */
-export type Sends = boolean | readonly string[]
-
 /**
- * Channels that something will be sent to must have what they need. In use are those of routes and the one that takes over.
+ * Whether something will be sent to the channels in use; a list: to these only. `perhaps`: nothing need be set, but what is
+ * set must be fit to be sent with.
  */
-export function checkChannels(
-  {
-    main,
-    alert,
-    env,
-    sends,
-  }: {
-    readonly main: RawConfig
-    readonly alert: RawAlertConfig
-    readonly env: EnvironmentVariables
-    readonly sends: Sends
-  },
-  report: Report,
-): void {
-  if (sends === false) return
-  const used = new Set(sends === true ? [...Object.values(main.routes).flat(), alert.delivery.fallback] : sends)
-  for (const [name, channel] of Object.entries(main.channels))
-    if (used.has(name))
-      for (const key of ['url_env', 'secret_env', 'key_env'] as const) {
-        const variable = channel[key]
-        const problem =
-          variable === undefined ? undefined : (secretProblem(env, variable) ?? weakness(key, variable, env))
-        if (problem) report(['channels', name, key], variable, problem)
-      }
+export type Sends = boolean | 'perhaps' | readonly string[]
+
+interface ChannelChecks {
+  readonly main: RawConfig
+  readonly alert: RawAlertConfig
+  readonly env: EnvironmentVariables
+  readonly sends: Sends
 }
 
-/** What is wrong with a secret that signs, or with the one before it while it is rotated. */
-function weakness(key: string, variable: string, env: EnvironmentVariables): string | undefined {
-  if (key !== 'secret_env') return undefined
+/**
+ * Channels that something will be sent to must have what they need, and nothing that the sender would refuse. In use are
+ * those of routes and the one that takes over.
+ */
+export function checkChannels({ main, alert, env, sends }: ChannelChecks, report: Report): void {
+  if (sends === false) return
+  const inUse = [...Object.values(main.routes).flat(), alert.delivery.fallback]
+  const used = new Set(typeof sends === 'object' ? sends : inUse)
+  const allowed = alert.delivery.allow_hosts.flatMap((entry) => parseAllowedHost(entry) ?? [])
+  for (const [name, channel] of Object.entries(main.channels))
+    if (used.has(name)) {
+      for (const key of ['url_env', 'secret_env', 'key_env'] as const) {
+        const variable = channel[key]
+        const fault = variable === undefined ? undefined : variableFault(key, variable, { env, allowed, sends })
+        if (fault !== undefined) report(['channels', name, key], variable, fault)
+      }
+      const refusal = channel.url === undefined ? null : urlTextRefusal(channel.url, allowed)
+      if (refusal !== null) report(['channels', name, 'url'], channel.url, `${refusal}; ${HOW_TO_WRITE_A_URL}`)
+    }
+}
+
+/** Hosts that cannot be read would allow nothing. */
+export function checkAllowedHosts({ delivery }: RawAlertConfig, report: Report): void {
+  for (const [index, entry] of delivery.allow_hosts.entries())
+    if (parseAllowedHost(entry) === null)
+      report(['delivery', 'allow_hosts', index], entry, `is no host; ${HOW_TO_WRITE_A_HOST}`)
+}
+
+const HOW_TO_WRITE_A_URL =
+  'write all of it, https:// first, without a user or a password; for plain http or a private address name the host under delivery.allow_hosts'
+const ROUTING_KEY = /^[A-Za-z0-9]{32}$/
+
+/** What is wrong with what a variable holds, or that it holds nothing. The text does not hold the value. */
+function variableFault(
+  key: 'url_env' | 'secret_env' | 'key_env',
+  variable: string,
+  { env, allowed, sends }: Pick<ChannelChecks, 'env' | 'sends'> & { readonly allowed: readonly AllowedHost[] },
+): string | undefined {
+  const problem = secretProblem(env, variable)
+  if (problem !== undefined) return sends === 'perhaps' && !env[`${variable}_FILE`] ? undefined : problem
+  const value = readSecret(env, variable)!
+  if (key === 'secret_env') return signingFault(variable, env)
+  if (key === 'url_env') {
+    const refusal = urlTextRefusal(value, allowed)
+    return refusal === null
+      ? undefined
+      : `nothing can be sent to what ${variable} holds: ${refusal}; ${HOW_TO_WRITE_A_URL}`
+  }
+  return ROUTING_KEY.test(value)
+    ? undefined
+    : `the key in ${variable} is not 32 letters and digits; set it to the integration key of the service's Events API v2`
+}
+
+/** Of a secret that signs, or of the one before it while it is rotated. */
+function signingFault(variable: string, env: EnvironmentVariables): string | undefined {
   for (const name of [variable, previousVariable(variable)]) {
     const secret = readSecret(env, name)
     const fault = secret === undefined ? undefined : secretFault(secret)

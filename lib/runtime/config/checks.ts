@@ -6,7 +6,7 @@ import { topics } from '#lib/topics.ts'
 import { shownValue } from '../config-faults.ts'
 import type { EnvironmentVariables } from '../secrets.ts'
 import { readSecret, secretProblem } from '../secrets.ts'
-import { checkChannels, type Sends } from './channels.ts'
+import { checkAllowedHosts, checkChannels, type Sends } from './channels.ts'
 import { formatKey } from './fit.ts'
 import { parseBind } from './formats.ts'
 import { checkKafka, isKafka } from './kafka.ts'
@@ -24,7 +24,7 @@ export interface Checked {
   /** With the places of log and registry as flags say them. */
   readonly main: RawConfig
   readonly alert: RawAlertConfig
-  /** Whether notifications will be sent: then the channels in use, or those of the list, must have their secrets. */
+  /** Whether notifications will be sent: then the channels in use, or those of the list, must be fit for it. */
   readonly sends: Sends
 }
 
@@ -51,6 +51,7 @@ export function findFaults(checked: Checked): ConfigFault[] {
   const inAlert = reporter(checked.alertFile, faults)
   checkIds(checked.alert.rules, 'rules', inAlert)
   checkRules(checked, inAlert)
+  checkAllowedHosts(checked.alert, inAlert)
   return faults
 }
 
