@@ -22,9 +22,10 @@ export interface PostRequest {
  * What is known after one attempt.
  *
  * - `answered`: a whole answer, of any status, or the first 64 KiB of a longer one.
- * - `not_sent`: certainly the receiver has not got the request: no name, no connection, no TLS, or given up before.
+ * - `not_sent`: certainly the receiver has not got the request: no name, a name that resolves to an address we may not connect
+ *   to, no connection, no TLS, or given up before.
  * - `lost`: it may have got it, and there is no whole answer: reset, closed, no time left, or no HTTP.
- * - `forbidden`: not sent, by our own rules; the same request will not be sent later either.
+ * - `forbidden`: not sent, by our own rules for what the URL or a header says; the same request will not be sent later either.
  */
 export type PostAnswer =
   | {
@@ -179,6 +180,10 @@ function openAgent({ allowed, timeoutMs, env, signal }: AgentOptions): EnvHttpPr
 /** A name that resolves to an address which is not public. */
 class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
+
+  constructor(hostname: string, address: string) {
+    super(`the name ${hostname} resolves to ${address}; if it is meant to, name it under delivery.allow_hosts`)
+  }
 }
 
 /** Literal addresses never reach the look-up; `urlRefusal` has seen them. */
@@ -196,7 +201,7 @@ const lookUpPublic: LookupFunction = (hostname, options, callback) => {
     if (error) return callback(error, [])
     for (const { address } of addresses) {
       const range = addressRefusal(address)
-      if (range !== null) return callback(new AddressRefused(`its name resolves to ${address}, a ${range} address`), [])
+      if (range !== null) return callback(new AddressRefused(hostname, `${address}, a ${range} address`), [])
     }
     callback(null, addresses)
   })
@@ -255,10 +260,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: unknown, error: Error): void {
-    if (error instanceof AddressRefused) {
-      const reason = `${error.message}, and delivery.allow_hosts does not name it`
-      this.#settle({ kind: 'forbidden', reason })
-    } else if (this.#controller === undefined && faultCode(error) === 'UND_ERR_INVALID_ARG')
+    // Resolvers lie for a while: portals of hotels, sinkholes. The name may lead elsewhere when it is asked for again.
+    if (error instanceof AddressRefused) this.#settleUnanswered(error.message)
+    else if (this.#controller === undefined && faultCode(error) === 'UND_ERR_INVALID_ARG')
       this.#settle({ kind: 'forbidden', reason: describeFault(error) })
     else this.#settleUnanswered(describeFault(error))
   }

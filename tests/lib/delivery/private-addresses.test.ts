@@ -66,19 +66,20 @@ describe('a URL that leads to this machine', () => {
     'https://127.0.0.1:PORT\\@good.example/',
     'https://127.0.0.1:PORT#@good.example/',
     'http://127.0.0.1:PORT/',
-    'https://localhost:PORT/',
-    'https://LOCALHOST:PORT/',
   ])('%s is forbidden, and nobody connects', async (url) => {
     const answer = await post(url.replaceAll('PORT', String(inside.port)))
     expect(classify(answer)).toMatchObject({ result: 'forbidden', status: null })
     expect(inside.connections).toBe(0)
   })
 
-  test.each(['localhost.', hostname()])('by the name %s, if it resolves at all, is not connected to', async (name) => {
-    const { result } = classify(await post(`https://${name}:${inside.port}/`))
-    expect(['forbidden', 'retry']).toContain(result)
-    expect(inside.connections).toBe(0)
-  })
+  test.each(['localhost', 'LOCALHOST', 'localhost.', hostname()])(
+    'by the name %s is not connected to',
+    async (name) => {
+      const { result } = classify(await post(`https://${name}:${inside.port}/`))
+      expect(result).toBe('retry')
+      expect(inside.connections).toBe(0)
+    },
+  )
 
   test('is posted to when its host is allowed, on that port only', async () => {
     const receiver = await openReceiver()
@@ -115,23 +116,36 @@ describe('a name', () => {
     ['100.64.0.1', 'carrier-grade NAT'],
     ['::ffff:127.0.0.1', 'IPv4-mapped'],
     ['64:ff9b::7f00:1', 'NAT64'],
-  ])('that resolves to %s is forbidden as %s', async (address, range) => {
+  ])('that resolves to %s, which is %s, is not connected to, and may be tried again', async (address, range) => {
     resolving(address)
-    expect(await post(`https://hooks.example:${inside.port}/s3cr3t`)).toEqual({
-      kind: 'forbidden',
-      reason: `its name resolves to ${address}, a ${range} address, and delivery.allow_hosts does not name it`,
+    const answer = await post(`https://hooks.example:${inside.port}/s3cr3t`)
+    expect(classify(answer)).toEqual({
+      result: 'retry',
+      status: null,
+      detail: `not connected: the name hooks.example resolves to ${address}, a ${range} address; if it is meant to, name it under delivery.allow_hosts`,
+      retryAfter: null,
     })
     expect(inside.connections).toBe(0)
   })
 
   test.each([[['127.0.0.1', '8.8.8.8']], [['2606:4700::1111', '::1']]])(
-    'that resolves to good and bad addresses, %j, is forbidden',
+    'that resolves to good and bad addresses, %j, is not connected to',
     async (addresses) => {
       resolving(...addresses)
-      expect(await post(`https://hooks.example:${inside.port}/`)).toMatchObject({ kind: 'forbidden' })
+      expect(await post(`https://hooks.example:${inside.port}/`)).toMatchObject({ kind: 'not_sent' })
       expect(inside.connections).toBe(0)
     },
   )
+
+  test('is asked for anew at each try', async () => {
+    const poster = openHttpPoster({ allowHosts: [], env: {}, timeoutMs: 2_000 })
+    const request = { url: `https://hooks.example:${inside.port}/`, headers: {}, body: '{}' }
+    const { asked } = resolving('10.0.0.1')
+    for (let n = 0; n < 3; n++) expect(await poster.post(request)).toMatchObject({ kind: 'not_sent' })
+    await poster.close()
+    expect(asked).toEqual(['hooks.example', 'hooks.example', 'hooks.example'])
+    expect(inside.connections).toBe(0)
+  })
 
   test('is looked up once for a connection: what was checked is what is connected to', async () => {
     const refused = resolving('127.0.0.1')
