@@ -126,7 +126,7 @@ function newerAccepted({ ledger, message }: LedgerPlace): string | undefined {
 
 const unfit = (message: string): ObstreamError => new ObstreamError('OBS_DELIVERY_UNFIT', message)
 
-/** What sends one message; of a channel only so often. */
+/** What sends one message; to a receiver only so often. */
 function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wanted: Wanted) => Promise<Done> {
   const { clock, config } = desk.env
   const pacers = new Pacers(clock)
@@ -141,7 +141,7 @@ function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wa
         ? sendByHand(place, { clock, sender, courier, retryWaitMs: config.delivery.retryWaitMs })
         : sendOnce(sender, { messageId, body }, clock)
     try {
-      const answer = (await pacers.inTurn(channel, { intervalMs: sender.intervalMs, signal }, send))!
+      const answer = (await pacers.inTurn(sender.paceKey, { intervalMs: sender.intervalMs, signal }, send))!
       return { wanted, answer, error: refusalOf(channel, answer) }
     } catch (error) {
       if (isObstreamError(error, 'OBS_DELIVERY_UNDER_WAY')) return { wanted, answer: null, error }

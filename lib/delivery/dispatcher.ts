@@ -18,8 +18,10 @@ export interface Sender {
   post(message: Sendable, at: Instant): Promise<Classified>
   /** Before a request that failed is tried again, whatever the schedule says. */
   readonly leastRetryMs: Milliseconds
-  /** Between two requests. */
+  /** Between two requests to the same receiver. */
   readonly intervalMs: Milliseconds
+  /** Whose pace it is: equal for channels that meet one limit of one receiver, and no secret. */
+  readonly paceKey: string
 }
 
 export interface DispatcherDependencies {
@@ -210,8 +212,10 @@ export class Dispatcher {
   /** Says first that it will, and does it only if it was the first to say so. */
   async #attempt(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
     const { channel } = message.decision
-    const pace = { intervalMs: this.#deps.sender(channel)?.intervalMs ?? 0, signal: this.#stopping.signal }
-    await this.#deps.pacers.inTurn(channel, pace, () => this.#claimAndPost(ledger, message, attempt))
+    const sender = this.#deps.sender(channel)
+    const pace = { intervalMs: sender?.intervalMs ?? 0, signal: this.#stopping.signal }
+    const send = (): Promise<void> => this.#claimAndPost(ledger, message, attempt)
+    await this.#deps.pacers.inTurn(sender?.paceKey ?? channel, pace, send)
   }
 
   async #claimAndPost(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {

@@ -11,7 +11,7 @@ interface Queue {
   freeAtMs: Milliseconds
 }
 
-/** Who sends when, by channel: in the order they asked, only so many at once, and only so often. */
+/** Who sends when, by receiver: in the order they asked, only so many at once, and only so often. */
 export class Pacers {
   readonly #clock: Clock
   readonly #queues = new Map<string, Queue>()
@@ -24,25 +24,26 @@ export class Pacers {
    * Does some work when it is its turn. When `signal` aborts, who still waits does nothing, and the
    * result is `undefined`.
    *
-   * @param intervalMs from its beginning until the next work of this channel may begin
+   * @param paceKey names the receiver whose limit it is; several channels may have one
+   * @param intervalMs from its beginning until the next work with this key may begin
    */
   async inTurn<Result>(
-    channel: string,
+    paceKey: string,
     { intervalMs, signal }: { readonly intervalMs: Milliseconds; readonly signal: AbortSignal },
     work: () => Promise<Result>,
   ): Promise<Result | undefined> {
-    const queue = this.#queue(channel)
+    const queue = this.#queue(paceKey)
     return await queue.limit(async () => {
       await this.#wait(queue, intervalMs, signal)
       return signal.aborted ? undefined : await work()
     })
   }
 
-  #queue(channel: string): Queue {
-    const known = this.#queues.get(channel)
+  #queue(paceKey: string): Queue {
+    const known = this.#queues.get(paceKey)
     if (known) return known
     const queue = { limit: pLimit(AT_ONCE), last: Promise.resolve(), freeAtMs: Number.NEGATIVE_INFINITY }
-    this.#queues.set(channel, queue)
+    this.#queues.set(paceKey, queue)
     return queue
   }
 

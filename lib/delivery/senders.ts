@@ -1,4 +1,5 @@
 import { canonicalJson } from '#lib/codec/canonical-json.ts'
+import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { ChannelConfig } from '#lib/config.ts'
 import { type Instant, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { classify } from './classify.ts'
@@ -63,9 +64,15 @@ export function openSender(channel: ChannelConfig, poster: HttpPoster): Sender |
   return {
     leastRetryMs,
     intervalMs,
+    paceKey: paceKeyOf(ready),
     post: async (message, at) =>
       classify(withoutSecrets(await poster.post(request(ready, message, at)), mask), isAccepted),
   }
+}
+
+/** PagerDuty counts by key, the others by address. */
+function paceKeyOf({ kind, url, secret }: ReadyChannel): string {
+  return sha256Hex(`${kind} ${kind === 'pagerduty' ? secret : (URL.parse(url)?.href ?? url)}`)
 }
 
 /** An answer that may be recorded. */

@@ -31,6 +31,7 @@ class Receiver implements Sender {
   readonly got: string[] = []
   leastRetryMs = 0
   intervalMs = 0
+  paceKey = 'ops'
   script: (Classified | Promise<Classified>)[] = []
 
   async post({ subject }: DeliveryDecision): Promise<Classified> {

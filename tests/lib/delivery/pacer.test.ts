@@ -6,17 +6,17 @@ import { ManualClock } from '#tests/support/manual-clock.ts'
 
 const { signal } = new AbortController()
 
-test('a channel is met with 32 requests at once and no more, and no channel waits for another', async () => {
+test('a receiver is met with 32 requests at once and no more, and none waits for another', async () => {
   const pacers = new Pacers(new ManualClock(0))
   const running = { ops: 0, pd: 0 }
   const most = { ops: 0, pd: 0 }
   const release = Promise.withResolvers<void>()
-  const all = (['ops', 'pd'] as const).flatMap((channel) =>
+  const all = (['ops', 'pd'] as const).flatMap((receiver) =>
     Array.from({ length: 100 }, () =>
-      pacers.inTurn(channel, { intervalMs: 0, signal }, async () => {
-        most[channel] = Math.max(most[channel], ++running[channel])
+      pacers.inTurn(receiver, { intervalMs: 0, signal }, async () => {
+        most[receiver] = Math.max(most[receiver], ++running[receiver])
         await release.promise
-        running[channel]--
+        running[receiver]--
       }),
     ),
   )
@@ -26,7 +26,7 @@ test('a channel is met with 32 requests at once and no more, and no channel wait
   expect(most).toEqual({ ops: 32, pd: 32 })
 })
 
-test('works of one channel begin in the order they were asked for, an interval apart', async () => {
+test('works for one receiver begin in the order they were asked for, an interval apart', async () => {
   const clock = new ManualClock(0)
   const pacers = new Pacers(clock)
   const begun: [number, number][] = []

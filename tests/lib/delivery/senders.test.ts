@@ -91,3 +91,13 @@ test('what holds no secret is recorded as it came, escapes and all', async () =>
   const body = '{"error":"caf\\u00e9 \\/ 100%25 &amp; more","at":"/T0/B0"}'
   expect(await detailOf(kinds.slack(), body)).toBe(body)
 })
+
+test('the pace of a receiver is named without its secret: by address, for PagerDuty by key', () => {
+  const paceOf = (of: ChannelConfig): string => openSender(of, poster)!.paceKey
+  const [slack, pagerduty] = [kinds.slack(), kinds.pagerduty()]
+  expect(paceOf({ ...slack, name: 'another' })).toBe(paceOf(slack))
+  expect(paceOf({ ...slack, url: `${slack.url}2` })).not.toBe(paceOf(slack))
+  expect(paceOf({ ...pagerduty, url: receiver.url('/eu') })).toBe(paceOf(pagerduty))
+  expect(paceOf({ ...pagerduty, secret: ROUTING_KEY.toLowerCase() })).not.toBe(paceOf(pagerduty))
+  for (const pace of [paceOf(slack), paceOf(pagerduty)]) expect(pace).toMatch(/^[0-9a-f]{64}$/)
+})

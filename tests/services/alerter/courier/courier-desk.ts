@@ -180,6 +180,11 @@ export class CourierDesk {
   }
 }
 
-function channelOf(name: string, kind: ChannelConfig['kind'], url: string, secret: string | null): ChannelConfig {
+export function channelOf(
+  name: string,
+  kind: ChannelConfig['kind'],
+  url: string,
+  secret: string | null,
+): ChannelConfig {
   return { name, kind, profile: 'full', url, secret, previousSecret: null, configSha256: sha256Hex(name) }
 }
