@@ -7,6 +7,7 @@ import type { Ledger, LedgerMessage } from './ledger.ts'
 import { laneOf } from './message-name.ts'
 import { isAccepted, type NextStep, nextStep, overtakenBy } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
+import { shownRetryAfter } from './retry-after.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
 
 /** What of a decision goes out. */
@@ -258,6 +259,15 @@ export class Dispatcher {
       leastMs: this.#deps.sender(decision.channel)?.leastRetryMs ?? 0,
     }
     const next = isRetried(answer) ? nextAttemptAt(this.#deps.schedule(message), past) : null
+    if (next?.retryAfter === 'bad' || next?.retryAfter === 'past')
+      this.#deps.logger.warn(
+        {
+          channel: decision.channel,
+          message_id: decision.messageId,
+          retry_after: shownRetryAfter(answer.retryAfter ?? ''),
+        },
+        `${decision.channel} wants to be tried again ${ignored[next.retryAfter]}; its Retry-After is ignored`,
+      )
     const name = nameOf(decision)
     const { result, status, detail } = answer
     const nextAttempt = next?.at ?? null
@@ -269,6 +279,11 @@ export class Dispatcher {
     if (outcome) this.#deps.told(told, outcome)
   }
 }
+
+const ignored = {
+  bad: 'after what is neither seconds nor a date',
+  past: 'at a time that is over',
+} as const
 
 const isRetried = ({ result }: Classified): boolean => result === 'retry' || result === 'unknown'
 

@@ -31,6 +31,13 @@ export function parseRetryAfter(value: string, answeredAt: Instant): Instant | n
   return null
 }
 
+const LONGEST_SHOWN = 64
+
+/** A value as a line of the log shows it: its first 64 characters, without those that do not print. */
+export function shownRetryAfter(value: string): string {
+  return [...value.replaceAll(/\p{C}/gu, '')].slice(0, LONGEST_SHOWN).join('')
+}
+
 function instantOf(parts: Readonly<Record<string, string>>, answeredAt: Instant): Instant | null {
   const year = parts['year']!.length === 2 ? fullYear(Number(parts['year']), answeredAt) : Number(parts['year'])
   const [day, hour, minute, second] = ['day', 'hour', 'minute', 'second'].map((name) => Number(parts[name])) as [

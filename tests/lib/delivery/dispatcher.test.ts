@@ -51,12 +51,13 @@ async function scene() {
   const receiver = new Receiver()
   const told: DeliveryOutcome[] = []
   const failed: LedgerMessage[] = []
+  const warned: [fields: object, message: string][] = []
   const open = () => Ledger.open(log, codec, { partition: 0, sinceAt: 0 })
   const ledger = await open()
   const dispatcher = (courier: string, sender: Sender | null = receiver) => {
     const made = new Dispatcher({
       clock,
-      logger: { warn: () => {} },
+      logger: { warn: (fields, message) => void warned.push([fields, message]) },
       courier,
       sender: () => sender ?? undefined,
       schedule: () => ({ maxRetries: 2, waitMs: 10 * SECOND_MS, slowForMs: 0 }),
@@ -88,7 +89,7 @@ async function scene() {
   const send = (by: Dispatcher, ...names: readonly MessageName[]) => {
     for (const name of names) by.send(ledger, ledger.message(name)!)
   }
-  return { clock, log, ledger, open, receiver, told, failed, pending, send, dispatcher, decide }
+  return { clock, log, ledger, open, receiver, told, failed, warned, pending, send, dispatcher, decide }
 }
 
 /** A second passes. */
@@ -125,6 +126,24 @@ describe('sending what was decided', () => {
     }
     await eventually(() => told.length === 3)
     expect(results(told)).toBe('retry retry accepted')
+  })
+
+  test.each([
+    ['soon\u0000\u001b[31m', 'soon[31m', 'neither seconds nor a date'],
+    ['x'.repeat(1_000), 'x'.repeat(64), 'neither seconds nor a date'],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 'Thu, 01 Jan 1970 00:00:00 GMT', 'a time that is over'],
+  ])('a Retry-After that is ignored is told of, as far as it prints', async (retryAfter, shown, why) => {
+    const { clock, receiver, told, warned, send, dispatcher, decide } = await scene()
+    receiver.script = [
+      { ...busy, retryAfter },
+      { ...busy, retryAfter: '7' },
+    ]
+    const [name] = await decide('0000')
+    send(dispatcher('a'), name!)
+    await eventually(() => tick(clock) && told.length === 3)
+    expect(warned).toEqual([
+      [{ channel: 'ops', message_id: name!.messageId, retry_after: shown }, expect.stringContaining(why)],
+    ])
   })
 
   test('after its last attempt a message is given up, and the one behind it is sent', async () => {
