@@ -21,7 +21,6 @@ export interface SamplerWatchDependencies extends Pick<HouseDependencies, 'log' 
 
 /** What is known of the ticks of one partition. */
 interface Ticks {
-  readonly partition: number
   /** What comes from here on has not been read. */
   next: Offset
   /** `null`: none is in the log. */
@@ -39,7 +38,8 @@ interface Ticks {
 export class SamplerWatch {
   readonly #deps: SamplerWatchDependencies
   readonly #stopping = new AbortController()
-  #ticks: readonly Ticks[] = []
+  /** By partition. */
+  #ticks: Ticks[] = []
   /** Silence is counted from here where nothing was heard since. */
   #listensSince: Instant
   #lookedAt: Instant
@@ -79,7 +79,7 @@ export class SamplerWatch {
     const ticks: Ticks[] = []
     for (const place of await this.#offsets()) {
       const newestAt = await this.#seekNewest(place)
-      ticks.push({ partition: place.partition, next: place.end, newestAt, heardAt: null })
+      ticks.push({ next: place.end, newestAt, heardAt: null })
     }
     this.#ticks = ticks
   }
@@ -117,7 +117,8 @@ export class SamplerWatch {
   /** Reads what has come since the last look. */
   async #listen(): Promise<void> {
     for (const { partition, earliest, end } of await this.#offsets()) {
-      const ticks = this.#ticks[partition]!
+      this.#ticks[partition] ??= { next: earliest, newestAt: null, heardAt: null }
+      const ticks = this.#ticks[partition]
       if (end <= ticks.next) continue
       const newestAt = await this.#newestTick({ partition, from: Math.max(ticks.next, earliest), to: end })
       ticks.next = end
