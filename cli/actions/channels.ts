@@ -1,6 +1,6 @@
 import type { ChannelConfig, Config } from '#lib/config.ts'
+import type { Sendable, Sender } from '#lib/delivery/attempt.ts'
 import { type Answer, sendOnce } from '#lib/delivery/by-hand.ts'
-import type { Sendable, Sender } from '#lib/delivery/dispatcher.ts'
 import { messageName } from '#lib/delivery/message-name.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { joinKey } from '#lib/keys.ts'

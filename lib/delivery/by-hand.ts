@@ -4,11 +4,11 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Instant, Milliseconds } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
+import { ATTEMPT_TAKES_MS, concludeAttempt, makeAttempt, type Sendable, type Sender } from './attempt.ts'
 import type { Classified } from './classify.ts'
-import { ATTEMPT_TAKES_MS, LATEST_START_MS, type Sendable, type Sender } from './dispatcher.ts'
-import type { DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
+import type { DeliveryFact, DeliveryIntent, MessageName } from './facts.ts'
 import { Ledger, type LedgerMessage } from './ledger.ts'
-import { nextAttemptAt } from './retry-schedule.ts'
+import { type FailedAttempt, nextAttemptAt } from './retry-schedule.ts'
 
 /** A message, and the ledger that it stands in. */
 export interface LedgerPlace {
@@ -76,23 +76,19 @@ export interface ByHand {
  */
 export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): Promise<Answer & { attempt: number }> {
   const { clock, sender, courier } = by
-  const { subject, channel, messageId } = message.decision
-  const name: MessageName = { subject, channel, messageId }
+  if (isUnderWay(message, clock.now())) throw underWay(message.decision)
   const last = message.attempts.at(-1)
-  if (isUnderWay(message, clock.now())) throw underWay(name)
+  if (last && !last.outcome) await concludeAttempt(ledger, message, { clock, nextAt: (_, at) => at })
   const attempt = (last?.intent.attempt ?? 0) + 1
-  const at = clock.now()
-  const lost = last && !last.outcome ? [outcomeOfLost(name, last.intent, at)] : []
-  await ledger.claim([...lost, { type: 'intent', ...name, attempt, at, courier }])
-  const claimed = ledger.message(name)!.attempts.find(({ intent }) => intent.attempt === attempt)!
-  if (claimed.intent.courier !== courier || clock.now() - at > LATEST_START_MS) throw underWay(name)
-  const answer = await sendOnce(sender, message.decision, clock)
-  const { result, status, detail, durationMs } = answer
-  const nextAt = nextAfter(message, answer, by)
-  await ledger.claim([
-    { type: 'outcome', ...name, attempt, at: clock.now(), durationMs, result, status, detail, nextAttemptAt: nextAt },
-  ])
-  return { ...answer, attempt }
+  const made = await makeAttempt(ledger, message, attempt, {
+    clock,
+    courier,
+    sender: () => sender,
+    nextAt: ({ retryAfter }, failedAt) => nextAfter(message, { retryAfter, failedAt }, by),
+  })
+  if (!made) throw underWay(message.decision)
+  const { answer, at, durationMs } = made
+  return { ...answer, at, durationMs, attempt }
 }
 
 /** An attempt without an outcome, as long as its courier may still be alive. */
@@ -101,30 +97,17 @@ export function isUnderWay({ attempts }: LedgerMessage, now: Instant): boolean {
   return last !== undefined && !last.outcome && now < last.intent.at + ATTEMPT_TAKES_MS
 }
 
-function outcomeOfLost(
-  name: MessageName,
-  { attempt, at: sentAt }: { readonly attempt: number; readonly at: Instant },
-  at: Instant,
-): DeliveryOutcome {
-  const detail = 'whoever made this attempt has ended without telling how it went'
-  const ended = { at, durationMs: Math.max(at - sentAt, 0), result: 'unknown', status: null, detail } as const
-  return { type: 'outcome', ...name, attempt, ...ended, nextAttemptAt: at }
-}
-
-function nextAfter({ decision, attempts }: LedgerMessage, answer: Answer, by: ByHand): Instant | null {
-  const last = attempts.at(-1)
-  const isGivenUp = last?.outcome?.nextAttemptAt === null
-  if (isGivenUp || (answer.result !== 'retry' && answer.result !== 'unknown')) return null
-  const first = { maxRetries: 1, waitMs: by.retryWaitMs, slowForMs: 0 }
-  const failed = {
-    messageId: decision.messageId,
-    attempt: 1,
-    firstAttemptAt: answer.at,
-    failedAt: answer.at + answer.durationMs,
-    retryAfter: answer.retryAfter,
-    leastMs: by.sender.leastRetryMs,
-  }
-  return Math.max(nextAttemptAt(first, failed)!.at, last?.outcome?.nextAttemptAt ?? 0)
+/** Not sooner than after a first failure, nor than it was planned. */
+function nextAfter(
+  { decision: { messageId }, attempts }: LedgerMessage,
+  failure: Pick<FailedAttempt, 'retryAfter' | 'failedAt'>,
+  { retryWaitMs, sender }: ByHand,
+): Instant | null {
+  const planned = attempts.at(-1)?.outcome
+  if (planned && planned.nextAttemptAt === null) return null
+  const first = { maxRetries: 1, waitMs: retryWaitMs, slowForMs: 0 }
+  const failed = { messageId, attempt: 1, firstAttemptAt: failure.failedAt, leastMs: sender.leastRetryMs, ...failure }
+  return Math.max(nextAttemptAt(first, failed)!.at, planned?.nextAttemptAt ?? 0)
 }
 
 function underWay({ messageId, channel }: MessageName): ObstreamError {

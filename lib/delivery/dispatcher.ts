@@ -1,29 +1,14 @@
 import { isObstreamError } from '#lib/errors.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
-import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
-import type { Classified } from './classify.ts'
-import type { DeliveryDecision, DeliveryOutcome, MessageName } from './facts.ts'
+import { type Milliseconds, SECOND_MS } from '#lib/time.ts'
+import { ATTEMPT_TAKES_MS, type Attempting, concludeAttempt, makeAttempt, outcomeOf, type Sender } from './attempt.ts'
+import type { DeliveryOutcome } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
 import { laneOf } from './message-name.ts'
 import { isAccepted, type NextStep, nextStep, overtakenBy } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
 import { shownRetryAfter } from './retry-after.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
-
-/** What of a decision goes out. */
-export type Sendable = Pick<DeliveryDecision, 'messageId' | 'body'>
-
-/** The way to one receiver. */
-export interface Sender {
-  /** Sends the body once. Never throws for what the receiver does; what is told of its answer holds no secret. */
-  post(message: Sendable, at: Instant): Promise<Classified>
-  /** Before a request that failed is tried again, whatever the schedule says. */
-  readonly leastRetryMs: Milliseconds
-  /** Between two requests to the same receiver. */
-  readonly intervalMs: Milliseconds
-  /** Whose pace it is: equal for channels that meet one limit of one receiver, and no secret. */
-  readonly paceKey: string
-}
 
 export interface DispatcherDependencies {
   readonly clock: Clock
@@ -44,10 +29,6 @@ export interface DispatcherDependencies {
   readonly pacers: Pacers
 }
 
-/** From an intent to its outcome: the time-out of a request, and as much for the log. */
-export const ATTEMPT_TAKES_MS = 30 * SECOND_MS
-/** Who comes to send later than this after his intent does not: when the request ended, others might have gone on long ago. */
-export const LATEST_START_MS = ATTEMPT_TAKES_MS / 2
 /** The time-out of a request, and a little for the log. */
 const REQUESTS_END_MS = 20 * SECOND_MS
 const RETRY_LOG_MS = SECOND_MS
@@ -210,73 +191,46 @@ export class Dispatcher {
     this.#changed = Promise.withResolvers()
   }
 
-  /** Says first that it will, and does it only if it was the first to say so. */
   async #attempt(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
+    const { clock, courier, pacers } = this.#deps
     const { channel } = message.decision
-    const sender = this.#deps.sender(channel)
-    const pace = { intervalMs: sender?.intervalMs ?? 0, signal: this.#stopping.signal }
-    const send = (): Promise<void> => this.#claimAndPost(ledger, message, attempt)
-    await this.#deps.pacers.inTurn(sender?.paceKey ?? channel, pace, send)
+    const sender = (): Sender | undefined => this.#deps.sender(channel)
+    const pace = { intervalMs: sender()?.intervalMs ?? 0, signal: this.#stopping.signal }
+    const by = { clock, courier, sender, nextAt: this.#nextAt(message, attempt) }
+    await pacers.inTurn(sender()?.paceKey ?? channel, pace, async () => {
+      if (await makeAttempt(ledger, message, attempt, by)) this.#told(ledger, message, attempt)
+    })
   }
 
-  async #claimAndPost(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
-    const { clock, courier } = this.#deps
-    const { decision } = message
-    const name = nameOf(decision)
-    const at = clock.now()
-    const sinceMs = clock.monotonicMs()
-    await ledger.claim([{ type: 'intent', ...name, attempt, at, courier }])
-    const claimed = ledger.message(name)!.attempts.find(({ intent }) => intent.attempt === attempt)!
-    if (claimed.intent.courier !== courier || claimed.intent.at !== at) return
-    const beganAtMs = clock.monotonicMs()
-    const sender = this.#deps.sender(decision.channel)
-    const isLate = Math.max(beganAtMs - sinceMs, clock.now() - at) > LATEST_START_MS
-    const answer = isLate ? stoodStill : sender ? await sender.post(decision, at) : noChannel
-    const durationMs = Math.round(clock.monotonicMs() - beganAtMs)
-    await this.#tell(ledger, message, { attempt, durationMs, answer })
+  async #conclude(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
+    await concludeAttempt(ledger, message, { clock: this.#deps.clock, nextAt: this.#nextAt(message, attempt) })
+    this.#told(ledger, message, attempt)
   }
 
-  #conclude(ledger: Ledger, message: LedgerMessage, attempt: number): Promise<void> {
-    const at = message.attempts.at(-1)!.intent.at
-    const durationMs = Math.max(this.#deps.clock.now() - at, 0)
-    return this.#tell(ledger, message, { attempt, durationMs, answer: neverTold })
-  }
-
-  async #tell(
-    ledger: Ledger,
-    message: LedgerMessage,
-    ended: { readonly attempt: number; readonly durationMs: Milliseconds; readonly answer: Classified },
-  ): Promise<void> {
-    const { decision } = message
-    const { attempt, durationMs, answer } = ended
-    const at = this.#deps.clock.now()
-    const past = {
-      messageId: decision.messageId,
-      attempt,
-      firstAttemptAt: message.attempts[0]?.intent.at ?? at,
-      failedAt: at,
-      retryAfter: answer.retryAfter,
-      leastMs: this.#deps.sender(decision.channel)?.leastRetryMs ?? 0,
-    }
-    const next = isRetried(answer) ? nextAttemptAt(this.#deps.schedule(message), past) : null
-    if (next?.retryAfter === 'bad' || next?.retryAfter === 'past')
-      this.#deps.logger.warn(
-        {
-          channel: decision.channel,
-          message_id: decision.messageId,
-          retry_after: shownRetryAfter(answer.retryAfter ?? ''),
-        },
-        `${decision.channel} wants to be tried again ${ignored[next.retryAfter]}; its Retry-After is ignored`,
-      )
-    const name = nameOf(decision)
-    const { result, status, detail } = answer
-    const nextAttempt = next?.at ?? null
-    await ledger.claim([
-      { type: 'outcome', ...name, attempt, at, durationMs, result, status, detail, nextAttemptAt: nextAttempt },
-    ])
-    const told = ledger.message(name)!
-    const outcome = told.attempts.find(({ intent }) => intent.attempt === attempt)?.outcome
+  #told(ledger: Ledger, { decision }: LedgerMessage, attempt: number): void {
+    const told = ledger.message(decision)!
+    const outcome = outcomeOf(told, attempt)
     if (outcome) this.#deps.told(told, outcome)
+  }
+
+  #nextAt(message: LedgerMessage, attempt: number): Attempting['nextAt'] {
+    const { channel, messageId } = message.decision
+    return ({ retryAfter }, failedAt) => {
+      const next = nextAttemptAt(this.#deps.schedule(message), {
+        messageId,
+        attempt,
+        firstAttemptAt: message.attempts[0]?.intent.at ?? failedAt,
+        failedAt,
+        retryAfter,
+        leastMs: this.#deps.sender(channel)?.leastRetryMs ?? 0,
+      })
+      if (next?.retryAfter === 'bad' || next?.retryAfter === 'past')
+        this.#deps.logger.warn(
+          { channel, message_id: messageId, retry_after: shownRetryAfter(retryAfter ?? '') },
+          `${channel} wants to be tried again ${ignored[next.retryAfter]}; its Retry-After is ignored`,
+        )
+      return next?.at ?? null
+    }
   }
 }
 
@@ -284,30 +238,3 @@ const ignored = {
   bad: 'after what is neither seconds nor a date',
   past: 'at a time that is over',
 } as const
-
-const isRetried = ({ result }: Classified): boolean => result === 'retry' || result === 'unknown'
-
-function nameOf({ subject, channel, messageId }: MessageName): MessageName {
-  return { subject, channel, messageId }
-}
-
-const noChannel: Classified = {
-  result: 'forbidden',
-  status: null,
-  detail: 'the channel is no longer in the configuration',
-  retryAfter: null,
-}
-
-const stoodStill: Classified = {
-  result: 'retry',
-  status: null,
-  detail: 'nothing was sent: this courier stood still, or the log did, for so long that another one may have gone on',
-  retryAfter: null,
-}
-
-const neverTold: Classified = {
-  result: 'unknown',
-  status: null,
-  detail: 'the courier that made this attempt has ended without telling how it went',
-  retryAfter: null,
-}

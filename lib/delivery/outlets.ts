@@ -1,6 +1,6 @@
 import type { Config } from '#lib/config.ts'
+import type { Sender } from './attempt.ts'
 import { type Classified, classify } from './classify.ts'
-import type { Sender } from './dispatcher.ts'
 import { type HttpPoster, openHttpPoster } from './http-post.ts'
 import { openSender } from './senders.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { ChannelConfig, Config } from '#lib/config.ts'
+import type { Sender } from '#lib/delivery/attempt.ts'
 import type { Classified } from '#lib/delivery/classify.ts'
-import type { Sender } from '#lib/delivery/dispatcher.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { configOf, withoutChannels } from '#tests/services/sampler/desk.ts'
 import { eventually } from '#tests/support/eventually.ts'
