@@ -32,7 +32,7 @@ page: {bind: "127.0.0.1:0"}
 
 const ALERTS = `rules:
   - {id: p95, match: "*", threshold_ms: ${THRESHOLD_MS}, warning_after: 2, critical_after: 3, resolve_after: 2, reminder: 1m}
-delivery: {max_retries: 100, retry_wait_seconds: 1, ack_within: 20s, allow_hosts: [127.0.0.1]}
+delivery: {max_retries: 100, retry_wait_seconds: 1, fallback: pd, fallback_after: 2, ack_within: 20s, allow_hosts: [127.0.0.1]}
 `
 
 /** What a desk is about. */

@@ -21,7 +21,7 @@ import type { CommandRun } from '../program.ts'
 import type { Session } from '../session.ts'
 import { openDesk, provenanceOf } from './desk.ts'
 import { openDryRun } from './dry-run.ts'
-import { tellNobody, tellPeople, writeRequests } from './tell-people.ts'
+import { tellNobody, tellPeople, type Untold, writeRequests } from './tell-people.ts'
 
 /**
  * `obstream latency`: what all services do, once: sample, tick, fold, decide, write the files. Made for cron: one run at a
@@ -33,9 +33,9 @@ export const latency: CommandRun<readonly [LatencyFlags]> = async (session, flag
   const interrupted = session.interrupted()
   await session.context.clock.sleep(Math.floor(Math.random() * flags.jitterSeconds * SECOND_MS), interrupted)
   try {
-    const { finished, exitCode } = await runOnce(session, { flags, interrupted })
-    tell(session, finished)
-    return exitCode
+    const { finished, exitCode, untold } = await runOnce(session, { flags, interrupted })
+    tell(session, finished, untold)
+    return exitCode === 0 && untold ? untold.fault.exitCode : exitCode
   } catch (error) {
     const wasCut =
       interrupted.aborted && (error === interrupted.reason || isObstreamError(error, 'OBS_LOG_UNAVAILABLE'))
@@ -51,7 +51,12 @@ interface LatencyRun {
   readonly interrupted: AbortSignal
 }
 
-async function runOnce(session: Session, run: LatencyRun): Promise<LatencyOutcome> {
+/** A run, and whether people were told of what it found; `null`: they were. */
+interface Told extends LatencyOutcome {
+  readonly untold: Untold | null
+}
+
+async function runOnce(session: Session, run: LatencyRun): Promise<Told> {
   run.interrupted.throwIfAborted()
   const { alertConfig, dryRun, dryRunAlert } = run.flags
   const sends = !dryRun && !dryRunAlert
@@ -65,24 +70,20 @@ async function runOnce(session: Session, run: LatencyRun): Promise<LatencyOutcom
 }
 
 /** Holds the lock from the first probe to the last file. */
-async function runLocked(
-  env: Environment,
-  request: LatencyRequest,
-  { flags, interrupted }: LatencyRun,
-): Promise<LatencyOutcome> {
+async function runLocked(env: Environment, request: LatencyRequest, { flags, interrupted }: LatencyRun): Promise<Told> {
   const deps = exporterDependencies(env, flags.lockFile)
   const held = deps.lock()
-  if (!held) return await runLatencyOnce(deps, request, () => null)
+  if (!held) return { ...(await runLatencyOnce(deps, request, () => null)), untold: null }
   try {
     await sampleAndFold(env, interrupted)
     const outcome = await runLatencyOnce(deps, request, alreadyHeld, interrupted)
-    await (flags.dryRunAlert
+    const untold = await (flags.dryRunAlert
       ? tellNobody(env, outcome.finished.jobId, interrupted)
-      : foldUnlessRunning(() => tellPeople(env, interrupted)))
-    return outcome
+      : unlessRunning(() => tellPeople(env, interrupted)))
+    return { ...outcome, untold: untold ?? null }
   } catch (error) {
     if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
-    return { finished: await skipBesideServices(env, deps, request), exitCode: 0 }
+    return { finished: await skipBesideServices(env, deps, request), exitCode: 0, untold: null }
   } finally {
     held.release()
   }
@@ -91,14 +92,14 @@ async function runLocked(
 const alreadyHeld: JobLock = () => ({ release: () => {} })
 
 /** Samples, folds and decides on an overlay; of all this the log gets the job's record only. Needs no lock. */
-async function tryOut(env: Environment, request: LatencyRequest, { interrupted }: LatencyRun): Promise<LatencyOutcome> {
+async function tryOut(env: Environment, request: LatencyRequest, { interrupted }: LatencyRun): Promise<Told> {
   const overlay = await openDryRun(env)
   try {
     await sampleAndFold(overlay, interrupted)
     const { jobs } = exporterDependencies(env)
     const outcome = await runLatencyOnce({ ...exporterDependencies(overlay), jobs }, request, alreadyHeld, interrupted)
     await writeRequests(overlay, outcome.finished.jobId, await decideOnce(overlay, interrupted))
-    return outcome
+    return { ...outcome, untold: null }
   } finally {
     await overlay.close()
   }
@@ -108,21 +109,22 @@ async function tryOut(env: Environment, request: LatencyRequest, { interrupted }
 async function sampleAndFold(env: Environment, interrupted: AbortSignal): Promise<void> {
   await sampleOnce(env, interrupted)
   await unlessInterrupted(
-    foldUnlessRunning(() => runToEnd(rollupReading(codecOf(env, topics.sample)), env)),
+    unlessRunning(() => runToEnd(rollupReading(codecOf(env, topics.sample)), env)),
     interrupted,
   )
   await unlessInterrupted(
-    foldUnlessRunning(() => runToEnd(alerter, env)),
+    unlessRunning(() => runToEnd(alerter, env)),
     interrupted,
   )
 }
 
-/** A fold that runs in another process does this itself; the job waits for it. */
-async function foldUnlessRunning(fold: () => Promise<unknown>): Promise<void> {
+/** What runs in another process already is left to it; the job waits for that. */
+async function unlessRunning<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
   try {
-    await fold()
+    return await work()
   } catch (error) {
     if (!isObstreamError(error, 'OBS_LOG_GROUP_HELD')) throw error
+    return undefined
   }
 }
 
@@ -160,17 +162,19 @@ const WHY_SKIPPED: Readonly<Record<string, string>> = {
   slot_taken: 'another run has this slot',
 }
 
-function tell({ terminal }: Session, finished: JobFinished): void {
+function tell({ terminal }: Session, finished: JobFinished, untold: Untold | null): void {
   const { jobId, status, skipReason, summary, errorCode, errorMessage, artefacts } = finished
   if (skipReason !== null) terminal.warn(`${jobId} is skipped: ${WHY_SKIPPED[skipReason] ?? skipReason}`)
   else if (errorMessage) terminal.error(`${jobId}: ${errorMessage} [${errorCode}]`)
   else for (const { path, bytes } of artefacts) terminal.note(`${path}  ${bytes} bytes`)
+  if (untold) terminal.error(`${untold.fault.message} [${untold.fault.code}]`)
   terminal.summary({
     job_id: jobId,
     status,
     ...(skipReason === null ? {} : { skip_reason: skipReason }),
     ...(errorCode === null ? {} : { error_code: errorCode, error_message: errorMessage }),
     ...counts(summary),
+    ...(untold && { undelivered: untold.count, delivery_error_code: untold.fault.code }),
   })
 }
 

@@ -65,10 +65,16 @@ test('an alert is told by the run that decides it, once', async () => {
 
 test('what nobody has taken ends the run with 75, its files are written, and the next run tries again', async () => {
   receiver.follow(answering(503))
-  const { code, stderr } = await desk.latency()
+  const { code, summary, stderr } = await desk.latency()
   expect({ code, stderr }).toEqual({
     code: exitCodes.tryAgain,
     stderr: expect.stringContaining('OBS_DELIVERY_PENDING'),
+  })
+  expect(summary).toMatchObject({
+    status: 'ok',
+    rollups_written: expect.any(Number),
+    undelivered: 1,
+    delivery_error_code: 'OBS_DELIVERY_PENDING',
   })
   expect(existsSync(join(desk.dataDir, 'ops/signal_latency.csv'))).toBe(true)
   receiver.follow(answering(200))
@@ -84,6 +90,10 @@ test('what a receiver refuses ends the run with 78 and the command that sends it
   const { code, stderr } = await desk.latency()
   expect(code).toBe(exitCodes.configuration)
   expect(stderr).toContain('rejected, no such hook; `obstream deliver msg_')
+  receiver.follow(answering(401))
+  desk.goTo(NOON + 5 * HOUR_MS)
+  desk.append(SIGNALS, [9, 10, 11].map((quarter) => csvRow('signals', NOON + quarter * QUARTER, 9_000)).join(''))
+  expect((await desk.latency()).stderr).toContain('; mend its secret, then `obstream deliver msg_')
 })
 
 describe('--dry-run-alert', () => {

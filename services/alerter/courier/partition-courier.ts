@@ -2,7 +2,8 @@ import type { TopicCodec } from '#lib/codec/avro.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
 import type { LedgerMessage } from '#lib/delivery/ledger.ts'
-import { isAccepted } from '#lib/delivery/next-step.ts'
+import { laneOf } from '#lib/delivery/message-name.ts'
+import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
@@ -83,9 +84,12 @@ export class PartitionCourier {
 
   /** Messages that no receiver has taken since this courier started. */
   untold(): readonly LedgerMessage[] {
-    return [...(this.#claims?.ledger.messages() ?? [])].filter((message) => {
+    const ledger = this.#claims?.ledger
+    return [...(ledger?.messages() ?? [])].filter((message) => {
       const outcome = message.attempts.at(-1)?.outcome
-      return message.decision.send && !isAccepted(message) && (!outcome || outcome.at >= this.#startedAt)
+      const later = ledger!.lane(laneOf(message.decision)).filter(({ order }) => order > message.order)
+      const isOpen = message.decision.send && !isAccepted(message) && !overtakenBy(later)
+      return isOpen && (!outcome || outcome.at >= this.#startedAt)
     })
   }
 
