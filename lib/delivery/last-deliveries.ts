@@ -34,8 +34,10 @@ export async function readLastDeliveries(
 ): Promise<readonly Delivery[]> {
   const deliveries: Delivery[] = []
   for (const { partition } of await log.offsets(topics.delivery.name)) {
-    const ledger = await Ledger.open(log, codec, { partition, sinceAt: now - DELIVERIES_SINCE_MS })
-    for (const message of ledger.messages()) if (message.decision.send) deliveries.push(deliveryOf(message))
+    const sinceAt = now - DELIVERIES_SINCE_MS
+    const ledger = await Ledger.open(log, codec, { partition, sinceAt })
+    for (const message of ledger.messages())
+      if (message.decision.send && message.decision.decidedAt >= sinceAt) deliveries.push(deliveryOf(message))
   }
   return deliveries.toSorted((a, b) => b.at - a.at).slice(0, count)
 }

@@ -11,7 +11,7 @@ const ROUNDS = 4
  * Makes what takes a receiver's words to where they may be recorded. Receivers repeat what they have not understood: a path, a
  * key, the token in it.
  *
- * Secret are the URL, its path, each segment and each query value of 8 characters or more, its user and password, the key or
+ * Secret are the URL, its path with its first slash and without, each segment and each query value of 8 characters or more, its user and password, the key or
  * signing secret, the one before it, and what a `whsec_` secret stands for. PagerDuty's URL is known to everybody. Where one
  * stands as it is, `[hidden]` stands instead; where one stands escaped (JSON, percent, HTML, also one in another), all of the
  * text is `[hidden]`: better to know less than to record a secret.
@@ -22,7 +22,10 @@ export function maskOf({ kind, url, secret, previousSecret }: ChannelConfig): (t
   const undone = asWritten.map((one) => undo(one).at(-1)!).filter((one) => one.length >= SHORTEST_PART)
   // The longest first: a URL is hidden as one before its parts are.
   const secrets = [...new Set([...asWritten, ...undone])].sort((a, b) => b.length - a.length)
+  const paths = secrets.filter((one) => one.includes('/'))
   return (text) => {
+    // A path that stands there escaped would lose but its long segments.
+    if (undo(text).some((form) => paths.some((one) => form.includes(one) && !text.includes(one)))) return HIDDEN
     const shown = secrets.reduce((rest, one) => rest.replaceAll(one, HIDDEN), text)
     return undo(shown).some((form) => secrets.some((one) => form.includes(one))) ? HIDDEN : shown
   }
@@ -33,7 +36,16 @@ function partsOf(text: string): readonly string[] {
   if (url === null) return [text]
   const { pathname, search, username, password, searchParams } = url
   const raw = search.slice(1).split(/[&=]/)
-  const parts = [pathname + search, pathname, ...pathname.split('/'), ...raw, ...searchParams.values()]
+  const relative = pathname.slice(1)
+  const parts = [
+    pathname + search,
+    pathname,
+    relative + search,
+    relative,
+    ...pathname.split('/'),
+    ...raw,
+    ...searchParams.values(),
+  ]
   return [text, url.href, username, password, ...parts.filter((part) => part.length >= SHORTEST_PART)]
 }
 

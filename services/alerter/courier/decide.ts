@@ -61,7 +61,7 @@ export interface FlappingView {
   readonly changes: number
   readonly limit: number
   readonly withinWords: string
-  /** Channels that were told within that time that it flaps. */
+  /** Channels that were told that it flaps, since it began to. */
   readonly noticed: readonly string[]
 }
 

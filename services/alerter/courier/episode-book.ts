@@ -78,6 +78,22 @@ export function changesWithin(book: EpisodeBook, alert: Alert, withinMs: Millise
   return changesOf(book, alert).filter(({ at }) => at > decidedAt - withinMs && at <= decidedAt)
 }
 
+/**
+ * The openings and ends up to this transition since which its source flaps by this rule: each has as many, or more, in the time
+ * before it, without a calm in between. Empty: it does not flap.
+ */
+export function flappingSince(
+  book: EpisodeBook,
+  alert: Alert,
+  { changes: limit, withinMs }: { readonly changes: number; readonly withinMs: Milliseconds },
+): readonly Change[] {
+  const known = changesOf(book, alert).filter(({ at }) => at <= alert.decidedAt)
+  const isTooMany = ({ at }: Change, i: number): boolean =>
+    known.slice(0, i + 1).filter((before) => before.at > at - withinMs).length >= limit
+  const calm = known.findLastIndex((change, i) => !isTooMany(change, i))
+  return known.slice(calm + 1)
+}
+
 /** Whether a transition says that an alert is critical, and open. */
 export function isCritical({ alert: { kind, severity } }: Transition): boolean {
   return severity === 'critical' && kind !== 'annotated' && kind !== 'resolved'
@@ -90,7 +106,6 @@ export function oldestNeeded(book: EpisodeBook): Cause | null {
     if (oldest === null || compareCauses(cause, oldest) < 0) oldest = cause
   }
   for (const { firstCause } of book.episodes.values()) consider(firstCause)
-  for (const { cause } of book.undecided.values()) consider(cause)
   return oldest
 }
 
@@ -102,8 +117,13 @@ export function oldestAt(book: EpisodeBook): Instant | null {
   return oldest
 }
 
-function changesOf(book: EpisodeBook, { about, ruleId, source }: Alert): Change[] {
-  const name = `${about}/${ruleId}/${source}`
+/** What all alerts of a source by a rule have in common. */
+export function changesName({ about, ruleId, source }: Alert): string {
+  return `${about}/${ruleId}/${source}`
+}
+
+function changesOf(book: EpisodeBook, alert: Alert): Change[] {
+  const name = changesName(alert)
   const changes = book.changes.get(name) ?? []
   book.changes.set(name, changes)
   return changes

@@ -11,7 +11,7 @@ import type { RunLogger } from '#lib/runtime/run.ts'
 import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
 import { Claims, type ClaimsDependencies } from './claims.ts'
 import { decideEnds, decideTransition, decideUnacknowledgedAlerts } from './deciding.ts'
-import type { EpisodeBook } from './episode-book.ts'
+import { changesName, type EpisodeBook } from './episode-book.ts'
 import { decideInstead } from './fallback.ts'
 import type { House } from './house.ts'
 import { openLedger } from './open-ledger.ts'
@@ -28,7 +28,7 @@ export interface CourierDependencies extends ClaimsDependencies, Pick<Dispatcher
 }
 
 const RETRY_MS = SECOND_MS
-/** Alerts that are decided about at the same time. */
+/** Sources, each by a rule, that are decided about at the same time. */
 const DECIDED_AT_ONCE = 64
 const TIDY_EVERY_MS = HOUR_MS
 /** How late a missing acknowledgement may be noticed. */
@@ -119,14 +119,14 @@ export class PartitionCourier {
       }
   }
 
-  /** Many alerts at once, which then share what a write takes; the transitions of each in order. */
+  /** Many sources at once, which then share what a write takes; the transitions of each by a rule in order. */
   async #decideAll(): Promise<void> {
     const { signal } = this.#stopping
     if (this.#book.episodes.size === 0) return
     const claims = await this.#open()
-    const alerts = Map.groupBy(this.#book.undecided.values(), ({ alert }) => alert.alertId).values()
+    const sources = Map.groupBy(this.#book.undecided.values(), ({ alert }) => changesName(alert)).values()
     const decideNext = async (): Promise<void> => {
-      for (const transitions of alerts)
+      for (const transitions of sources)
         for (const transition of transitions) {
           signal.throwIfAborted()
           this.#sendAll(await decideTransition(claims, transition))

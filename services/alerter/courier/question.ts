@@ -5,7 +5,7 @@ import { findSource, type Plan } from '#lib/plan.ts'
 import { formatDuration } from '#lib/time.ts'
 import type { Claims } from './claims.ts'
 import type { FlappingView, Question } from './decide.ts'
-import { changesWithin, hasNewer, NEWS_MS, type Transition } from './episode-book.ts'
+import { changesWithin, flappingSince, hasNewer, NEWS_MS, type Transition } from './episode-book.ts'
 
 /** All that is known when a transition is decided about. */
 export async function questionAbout(transition: Transition, claims: Claims, standing: Standing): Promise<Question> {
@@ -26,11 +26,11 @@ export async function questionAbout(transition: Transition, claims: Claims, stan
 
 function flappingOf({ book, ledger, deps }: Claims, alert: Alert): FlappingView {
   const { changes: limit, withinMs } = deps.config().delivery.flapping
-  const changes = changesWithin(book, alert, withinMs)
-  const noticed = changes
+  const noticed = flappingSince(book, alert, { changes: limit, withinMs })
     .flatMap(({ key }) => ledger.about(key))
     .flatMap(({ decision }) => (decision.send && decision.code === 'flapping_notice' ? decision.channel : []))
-  return { changes: changes.length, limit, withinWords: formatDuration(withinMs), noticed }
+  const changes = changesWithin(book, alert, withinMs).length
+  return { changes, limit, withinWords: formatDuration(withinMs), noticed }
 }
 
 /** What the matchers of a silence see of an alert. */

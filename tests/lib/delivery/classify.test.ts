@@ -55,8 +55,9 @@ describe('a channel that takes less than 2xx', () => {
   })
 
   test('has no say about any other answer', () => {
-    for (const status of [101, 302, 404, 410, 429, 500])
-      expect(classify(answered(status, 'ok'), () => true).result).toBe(byContract(status))
+    for (const status of [101, 302, 401, 404, 410, 429, 500])
+      for (const takesIt of [true, false])
+        expect(classify(answered(status, 'ok'), () => takesIt).result).toBe(byContract(status))
   })
 })
 
@@ -66,6 +67,7 @@ describe('the detail', () => {
   test('is the whole body up to 200 bytes, and the first 200 of a longer one', () => {
     expect(detail('a'.repeat(200))).toBe('a'.repeat(200))
     expect(detail('a'.repeat(201))).toBe('a'.repeat(200))
+    expect(detail('\ufeffwith a BOM')).toBe('\ufeffwith a BOM')
   })
 
   test('is cut at a code point', () => {

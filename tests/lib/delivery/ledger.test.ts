@@ -149,4 +149,5 @@ test('a message has one id, which no other message has', () => {
   expect(name('ops').messageId).toMatch(/^msg_[0-9a-f]{32}$/)
   const ids = [name('ops'), name('pd'), name('ops', `${SUBJECT}x`), messageName('production', SUBJECT, 'ops')]
   expect(new Set(ids.map(({ messageId }) => messageId)).size).toBe(4)
+  expect(name('a/b', 'c').messageId).not.toBe(name('a', 'b/c').messageId)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { DeliveryResult } from '#lib/delivery/facts.ts'
 import type { LedgerAttempt, LedgerMessage } from '#lib/delivery/ledger.ts'
-import { hasFailed, nextStep } from '#lib/delivery/next-step.ts'
+import { hasFailed, isAccepted, nextStep } from '#lib/delivery/next-step.ts'
 
 const NAME = { subject: 's/0000', channel: 'ops', messageId: 'msg_1' }
 const policy = { attemptTakesMs: 30_000, fastAttempts: 3 }
@@ -123,4 +123,14 @@ describe('a message that another channel should be told in its place', () => {
   ])('%s', (_, isFailed, expected) => {
     expect(isFailed).toBe(expected)
   })
+})
+
+test('what a receiver has accepted once it has, whatever came before or after', () => {
+  const accepted = attempt(1, 0, { result: 'accepted', next: null })
+  const failed = attempt(2, 9, { result: 'retry', next: null })
+  expect(isAccepted(message([accepted, failed]))).toBe(true)
+  expect(isAccepted(message([failed, accepted]))).toBe(true)
+  expect(isAccepted(message([accepted, attempt(2, 9)]))).toBe(true)
+  expect(isAccepted(message([failed]))).toBe(false)
+  expect(isAccepted(message([]))).toBe(false)
 })

@@ -42,8 +42,10 @@ test.each([
   'Sun, 00 Nov 1994 08:49:37 GMT',
   'Sun, 06 Nov 1994 24:00:00 GMT',
   'Sun, 06 Nov 1994 08:60:00 GMT',
-  'Sun, 06 Nov 1994 08:49:61 GMT',
+  'Sun, 06 Nov 1994 08:49:60 GMT',
   'Sun, 06 Nov 1994 08:49:37 GMT, 5',
+  'Sun Nov  6 08:49:37 1994 GMT',
+  'on Sun, 06 Nov 1994 08:49:37 GMT',
 ])('"%s" is none', (value) => {
   expect(parseRetryAfter(value, ANSWERED)).toBeNull()
 })

@@ -69,6 +69,8 @@ describe('the wait', () => {
 
   test('is not shorter than the channel asks', () => {
     expect(waitMs({ ...alerts, waitMs: 0 }, failed(1, { leastMs: 60_000 }))).toBe(60_000)
+    expect(waitMs(alerts, failed(1, { leastMs: 60_000 }))).toBe(60_000)
+    expect(waitMs(alerts, failed(1, { leastMs: 1_000 }))).toBe(9_704)
     fc.assert(
       fc.property(schedules, ids, attempts, fc.nat(HOUR_MS), (schedule, messageId, attempt, leastMs) => {
         const past = failed(attempt, { messageId, leastMs })
@@ -83,6 +85,8 @@ describe('the slow phase', () => {
   test('goes on doubling, up to an hour, up to and with its end', () => {
     const waits = [4, 5, 6, 7, 8, 9, 10, 11, 70].map((attempt) => waitMs(reports, failed(attempt)) / 1_000)
     expect(waits).toEqual([80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600, 3_600])
+    const fromOneMs = [4, 21, 22, 23].map((attempt) => waitMs({ ...reports, waitMs: 1 }, failed(attempt)))
+    expect(fromOneMs).toEqual([2 ** 3, 2 ** 20, 2 ** 21, HOUR_MS])
     const atHour = (hour: number) =>
       nextAttemptAt(reports, failed(4 + hour, { firstAttemptAt: FAILED - hour * HOUR_MS }))
     expect(atHour(0)).toEqual({ at: FAILED + 80_000, phase: 'slow', retryAfter: 'none' })
@@ -144,6 +148,12 @@ describe('Retry-After', () => {
   test('is shortened to two hours on top of our own wait', () => {
     for (const absurd of ['999999', '9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT'])
       expect(wished(absurd)).toEqual({ at: own + 2 * HOUR_MS, phase: 'fast', retryAfter: 'shortened' })
+  })
+
+  test('of just two hours is kept, and a second more is not', () => {
+    const atOnce = (retryAfter: string) => nextAttemptAt({ ...alerts, waitMs: 0 }, failed(1, { retryAfter }))
+    expect(atOnce('7200')).toEqual({ at: FAILED + 2 * HOUR_MS, phase: 'fast', retryAfter: 'kept' })
+    expect(atOnce('7201')).toEqual({ at: FAILED + 2 * HOUR_MS, phase: 'fast', retryAfter: 'shortened' })
   })
 
   test('of the past, or that cannot be read, changes nothing and is told', () => {

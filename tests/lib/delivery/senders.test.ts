@@ -46,13 +46,9 @@ const percentEncoded = (text: string): string =>
 describe('what a receiver repeats is recorded without', () => {
   test.each([
     ['the path', `no ${PATH} here`, 'no [hidden] here'],
-    [
-      'the path with its slashes escaped',
-      JSON.stringify({ path: PATH }).replaceAll('/', '\\/'),
-      '{"path":"\\/[hidden]\\/T0\\/B0\\/[hidden]"}',
-    ],
+    ['the path with its slashes escaped', JSON.stringify({ path: PATH }).replaceAll('/', '\\/'), '[hidden]'],
     ['the token alone', 'invalid token secret-of-slack', 'invalid token [hidden]'],
-    ['the path, percent-encoded', `no ${encodeURIComponent(PATH)}`, 'no %2F[hidden]%2FT0%2FB0%2F[hidden]'],
+    ['the path, percent-encoded', `no ${encodeURIComponent(PATH)}`, '[hidden]'],
     ['each byte of the token percent-encoded', `no ${percentEncoded('secret-of-slack')}`, '[hidden]'],
     ['the token as \\u escapes', `{"token":"${jsonEscaped('secret-of-slack')}"}`, '[hidden]'],
     ['the token as HTML has it', '<b>secret&#45;of&#x2d;slack</b>', '[hidden]'],

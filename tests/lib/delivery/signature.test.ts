@@ -173,6 +173,11 @@ describe('is refused', () => {
     ['no time', { 'webhook-timestamp': '' }, 'webhook-timestamp is not a number'],
     ['a time in words', { 'webhook-timestamp': '2021-02-25T15:02:10Z' }, 'webhook-timestamp is not a number'],
     ['a time that is nearly a number', { 'webhook-timestamp': '1614265330.0' }, 'webhook-timestamp is not a number'],
+    [
+      'a time in milliseconds',
+      { 'webhook-timestamp': '1614265330000' },
+      'webhook-timestamp is not a number of seconds',
+    ],
     ['an empty signature, though the other one fits', { 'webhook-signature': '' }, 'no signature of webhook-signature'],
     [
       'a signature of a kind we do not know',
@@ -192,6 +197,12 @@ describe('is refused', () => {
     const sent = { headers: { 'webhook-id': 'msg_1', 'webhook-timestamp': '1614265330' }, body: bytes('{}') }
     expect(verifyMessage(sent, { current: OLD }, SENT_AT)).toEqual(refused('neither webhook-signature nor'))
   })
+})
+
+test('white space around a value is no part of it, and the case of a name makes no difference', () => {
+  const signed = Object.entries(signMessage(message, { current: OLD }))
+  const headers = Object.fromEntries(signed.map(([name, value]) => [name.toUpperCase(), ` ${value}\t`]))
+  expect(verifyMessage({ headers, body: bytes(message.body) }, { current: OLD }, SENT_AT)).toEqual(byStandard)
 })
 
 test('one signature that fits is enough, among others and in any order', () => {

@@ -3,11 +3,13 @@ import fc from 'fast-check'
 import type { Said, Silence } from '#lib/commands/standing.ts'
 import type { Alert, AlertKind } from '#lib/facts.ts'
 import {
+  avoidingGone,
   decide,
   decideFallback,
   decideUnacknowledged,
   NO_CHANNEL,
   type Question,
+  type Verdict,
 } from '#services/alerter/courier/decide.ts'
 
 const alert = (kind: AlertKind, severity: Alert['severity'] = 'warning'): Alert => ({
@@ -81,6 +83,7 @@ describe('whether a transition is told, and on which channels', () => {
     ['… an escalation', ask('escalated', { silences: [silence] }), '-ops silenced, -pd silenced'],
     ['… a reminder', ask('reminded', { silences: [silence] }), '-ops silenced, -pd silenced'],
     ['… and not a resolve', ask('resolved', { silences: [silence], told: ['ops'] }), 'ops told_before'],
+    ['… nor a correction', ask('annotated', { silences: [silence], told: ['ops'] }), 'ops told_before'],
 
     [
       'an acknowledgement holds a reminder',
@@ -110,6 +113,7 @@ describe('whether a transition is told, and on which channels', () => {
     ['… nor the resolve of what was told', ask('resolved', { flapping, told: ['pd'] }), 'pd told_before'],
 
     ['what is found late is no news', ask('opened', { isSuperseded: true }), '-ops superseded, -pd superseded'],
+    ['… nor is a correction', ask('annotated', { isSuperseded: true, told: ['ops'] }), '-ops superseded'],
     ['… but an end is', ask('resolved', { isSuperseded: true, told: ['ops'] }), 'ops told_before'],
   ])('%s', (_, question, expected) => {
     expect(words(question)).toBe(expected)
@@ -123,15 +127,36 @@ describe('whether a transition is told, and on which channels', () => {
     }
   })
 
-  test('a reason names the command, its author and its words', () => {
-    expect(decide(ask('opened', { silences: [silence] }))[0]).toMatchObject({
+  test('and nothing else says so: no other transition meanwhile, and no end after the notice', () => {
+    const notes = (kind: AlertKind, view: Question['flapping']) =>
+      decide(ask(kind, { flapping: view, told: ['ops', 'pd'] })).map(({ send, note }) => [send, note])
+    for (const kind of ['escalated', 'reminded', 'annotated'] as const)
+      expect(notes(kind, justFlapping)).toEqual([
+        [true, null],
+        [true, null],
+      ])
+    expect(notes('resolved', flapping)).toEqual([
+      [true, null],
+      [true, null],
+    ])
+  })
+
+  test('a reason names the command, its author and its words; every silence that fits is named', () => {
+    expect(decide(ask('opened', { silences: [silence, { ...silence, id: 'c3' }] }))[0]).toMatchObject({
       reason: 'silenced by ann until 2026-06-28T00:00:00Z: maintenance',
-      commands: ['c1'],
+      commands: ['c1', 'c3'],
     })
     expect(decide(ask('reminded', { acknowledgement }))[0]).toMatchObject({
       reason: 'acknowledged by bob: on it',
       commands: ['c2'],
     })
+  })
+
+  test('the reason of a reminder says whether the channel knows of the alert', () => {
+    expect(decide(ask('reminded', { told: ['ops'] })).map(({ reason }) => reason)).toEqual([
+      'it is still open',
+      'it is still open, and this channel was not told yet',
+    ])
   })
 
   test('a critical alert that nobody acknowledges is told to the route for that', () => {
@@ -146,6 +171,39 @@ describe('whether a transition is told, and on which channels', () => {
     for (const held of [ask('opened', { silences: [silence] }), ask('reminded', { acknowledgement })])
       expect(decideFallback(held, failure)).toMatchObject({ channel: 'slack', send: false })
     expect(decideFallback(ask('resolved', { silences: [silence] }), failure)).toMatchObject({ send: true })
+  })
+})
+
+describe('when a channel is gone', () => {
+  const GONE_AT = Date.parse('2026-06-27T12:00:00Z')
+  const goneSince =
+    (...gone: readonly string[]) =>
+    (channel: string) =>
+      gone.includes(channel) ? GONE_AT : null
+  /** As `words`, of verdicts that are there already. */
+  const wordsOf = (verdicts: readonly Verdict[]): string =>
+    verdicts.map(({ channel, send, code }) => `${send ? '' : '-'}${channel} ${code}`).join(', ')
+  const avoid = (question: Question, gone: readonly string[], fallback: string | null = 'slack'): string =>
+    wordsOf(avoidingGone(decide(question), goneSince(...gone), fallback))
+
+  test('the fallback is told in its place', () => {
+    expect(avoid(ask('opened'), ['ops'])).toBe('-ops channel_gone, pd routed, slack fallback')
+    expect(avoid(ask('opened'), ['ops', 'pd'])).toBe('-ops channel_gone, -pd channel_gone, slack fallback')
+    const verdicts = avoidingGone(decide(ask('opened')), goneSince('ops'), 'slack')
+    expect(verdicts[0]!.reason).toBe(
+      'it is gone since 2026-06-27T12:00:00Z, until its configuration changes or a test of it succeeds; the route warning names this channel',
+    )
+    expect(verdicts.at(-1)).toMatchObject({ reason: 'ops is gone', note: { kind: 'gone', channel: 'ops' } })
+  })
+
+  test('the fallback is not told twice, nor when there is none or it is gone itself', () => {
+    expect(avoid(ask('opened'), ['ops'], 'pd')).toBe('-ops channel_gone, pd routed')
+    expect(avoid(ask('opened'), ['ops'], null)).toBe('-ops channel_gone, pd routed')
+    expect(avoid(ask('opened'), ['ops', 'slack'])).toBe('-ops channel_gone, pd routed')
+  })
+
+  test('what was held back before is still held back for the reason that it was, and nobody is told instead', () => {
+    expect(avoid(ask('opened', { silences: [silence] }), ['ops', 'pd'])).toBe('-ops silenced, -pd silenced')
   })
 })
 

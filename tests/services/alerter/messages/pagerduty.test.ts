@@ -173,6 +173,14 @@ describe('what is too long', () => {
     expect(withLabel('重'.repeat(room + 1)).cut).not.toBeNull()
   })
 
+  test('a link of up to 2,048 characters is kept', () => {
+    const linksWith = (length: number) => {
+      const alertId = 'x'.repeat(length - 'https://obs.example/alerts/'.length)
+      return eventOf(tellOf({ ...transitions.opened, alertId })).links.map(({ href }: { href: string }) => href.length)
+    }
+    expect([linksWith(2_048), linksWith(2_049)]).toEqual([[2_048], []])
+  })
+
   test('a name is cut, a link is left out', () => {
     const name = 's'.repeat(3_000)
     const event = eventOf(tellOf({ ...transitions.opened, source: name, alertId: name }))

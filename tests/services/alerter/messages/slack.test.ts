@@ -108,6 +108,19 @@ describe('names that mean something to Slack', () => {
     expect(body).toContain('&lt;!channel&gt; &amp; &lt;@U1|x&gt;')
   })
 
+  test('are escaped in the address of a link, too', () => {
+    const { blocks } = messageOf(tellOf(transitions.opened), { ...inEnglish, publicUrl: 'https://obs.example/a&b' })
+    expect(blocks.at(-1).elements[0].text).toContain('<https://obs.example/a&amp;b/alerts/')
+  })
+
+  test('stand in one row of the table, whatever they break', () => {
+    const evidence = transitions.opened.evidence.map((window) => ({ ...window, key: `a\r\nb\u2028${window.key}` }))
+    const { text } = messageOf(tellOf({ ...transitions.opened, evidence })).blocks[1].text
+    expect(text.split(/[\r\n\u2028]/)).toHaveLength(evidence.length)
+    const { blocks } = messageOf(tellOf(transitions.opened), { ...inEnglish, env: 'a\nb' })
+    expect(blocks.at(-1).elements[0].text).toContain(' · a b · ')
+  })
+
   test('cannot end the fence around the table', () => {
     const evidence = transitions.opened.evidence.map((window) => ({ ...window, key: `\`\`\`${window.key}` }))
     const { text } = messageOf(tellOf({ ...transitions.opened, evidence })).blocks[1].text
@@ -133,12 +146,29 @@ describe('what is too long', () => {
     expect(messageOf(notice).blocks.at(-1)).toEqual(footer(`${'/'.repeat(399)}… · staging`, CUT))
   })
 
+  test('a link that just fits is kept', () => {
+    const footerWith = (length: number): string =>
+      messageOf(tellOf(transitions.opened), { ...inEnglish, env: 'e'.repeat(length) }).blocks.at(-1).elements[0].text
+    const room = 3_000 - footerWith(0).length
+    expect(footerWith(room)).toMatch(/\|evidence>$/)
+    expect(footerWith(room)).toHaveLength(3_000)
+    expect(footerWith(room + 1)).toMatch(/e$/)
+  })
+
   test('texts that are each short enough, and together too long, are cut further', () => {
     const quotes = '"'.repeat(2_900)
     const notice = tellOf({ ...transitions.silent, reason: quotes })
     expect(composed(notice).body.length).toBeLessThan(12_000)
     expect(messageOf(notice).text).toContain(`${'"'.repeat(1_000)}`)
     expect(composed(notice).cut).toBe(CUT)
+  })
+
+  test('a whole of up to 11,999 characters is not cut', () => {
+    const notice = tellOf({ ...transitions.silent, reason: '"'.repeat(2_600) })
+    const withName = (length: number) => composed(notice, { ...inEnglish, env: 'e'.repeat(length) })
+    const room = 11_999 - withName(0).body.length
+    expect(room).toBeGreaterThan(0)
+    expect([withName(room), withName(room + 1)].map(({ cut }) => cut)).toEqual([null, CUT])
   })
 })
 
