@@ -8,6 +8,7 @@ import type { PlanStore } from '#lib/runtime/plan-store.ts'
 import type { Instant } from '#lib/time.ts'
 import type { Notice } from '../messages/compose.ts'
 import { isMessageFor } from '../messages/compose.ts'
+import type { CourierCounters } from '../metrics.ts'
 import { avoidingGone, endOfWhatWasTold, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
 import type { EpisodeBook, Transition } from './episode-book.ts'
@@ -18,6 +19,7 @@ export interface ClaimsDependencies {
   readonly clock: Clock
   readonly plans: PlanStore
   readonly commands: CommandTopic
+  readonly counters: CourierCounters
   /** As it is at the moment; a reload changes it. */
   config(): Config
 }
@@ -123,6 +125,7 @@ export class Claims {
     const decidedAt = this.deps.clock.now()
     const context = contextOf(config, plan)
     await this.ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice }, verdicts))
+    for (const { channel, code } of verdicts) this.deps.counters.decision(channel, code)
   }
 
   /** A later test of a channel that was accepted takes back what it said. */

@@ -7,19 +7,17 @@ import { hasFailed, isAccepted } from '#lib/delivery/next-step.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
-import type { RunLogger } from '#lib/runtime/run.ts'
 import { DAY_MS } from '#lib/time.ts'
 import { fallbackVerdict, NO_CHANNEL, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
 import { channelSubject, endOf, type HouseNotice, houseNoticeOf, isOfHouse } from './house-subjects.ts'
-import { logOutcome } from './outcome-line.ts'
+import { type OutcomeReport, reportOutcome } from './outcome-report.ts'
 import { retrySchedule } from './retry.ts'
 
-export interface HouseDependencies extends Pick<DispatcherDependencies, 'sender' | 'pacers'> {
+export interface HouseDependencies extends OutcomeReport, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
   readonly clock: Clock
   readonly ids: Ids
-  readonly logger: RunLogger
   readonly codec: TopicCodec<DeliveryFact>
   config(): Config
 }
@@ -44,7 +42,7 @@ export class House {
       ...deps,
       courier: deps.ids.next(),
       schedule: () => retrySchedule(deps.config()),
-      told: ({ decision }, outcome) => logOutcome(deps.logger, decision, outcome),
+      told: ({ decision }, outcome) => reportOutcome(deps, decision, outcome),
       failed: async (message, outcome) => {
         await this.channelFailed(message.decision.channel, outcome)
         await this.#takeOver(message)
@@ -150,6 +148,7 @@ export class House {
     const context = { env, locale, displayTimeZone, publicUrl, labelsOf: () => ({}) }
     const decidedAt = this.#deps.clock.now()
     await ledger.claim(decisionsOf({ subject, decidedAt, env, channels, context, notice: () => notice }, verdicts))
+    for (const { channel, code } of verdicts) this.#deps.counters.decision(channel, code)
   }
 
   /** One that could not be opened is opened anew at the next call. */

@@ -4,6 +4,7 @@ import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { runToEnd, unlessEnded, unlessInterrupted } from '#lib/runtime/run-to-end.ts'
 import { topics } from '#lib/topics.ts'
+import { countNothing } from '../metrics.ts'
 import { Claims } from './claims.ts'
 import { decideTransition } from './deciding.ts'
 import { openLedger } from './open-ledger.ts'
@@ -41,7 +42,7 @@ export interface TriedDecision {
  */
 export async function decideOnce(env: Environment, interrupted: AbortSignal): Promise<readonly TriedDecision[]> {
   const commands = new CommandTopic(env.log, codecOf(env, topics.command))
-  const deps = { clock: env.clock, plans: env.plans, commands, config: () => env.config }
+  const deps = { clock: env.clock, plans: env.plans, commands, counters: countNothing, config: () => env.config }
   const tried: TriedDecision[] = []
   for (const [partition, book] of await runToEnd(courier, env)) {
     const ledger = await openLedger(env.log, codecOf(env, topics.delivery), { partition, book, now: env.clock.now() })

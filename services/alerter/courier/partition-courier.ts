@@ -7,7 +7,6 @@ import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
 import { isObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
-import type { RunLogger } from '#lib/runtime/run.ts'
 import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
 import { Claims, type ClaimsDependencies } from './claims.ts'
 import { decideEnds, decideTransition, decideUnacknowledgedAlerts } from './deciding.ts'
@@ -15,14 +14,16 @@ import { changesName, type EpisodeBook } from './episode-book.ts'
 import { decideInstead } from './fallback.ts'
 import type { House } from './house.ts'
 import { openLedger } from './open-ledger.ts'
-import { logOutcome } from './outcome-line.ts'
+import { type OutcomeReport, reportOutcome } from './outcome-report.ts'
 import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
 import { alertIdOf } from './subjects.ts'
 
-export interface CourierDependencies extends ClaimsDependencies, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
+export interface CourierDependencies
+  extends ClaimsDependencies,
+    OutcomeReport,
+    Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
   readonly ids: Ids
-  readonly logger: RunLogger
   readonly codec: TopicCodec<DeliveryFact>
   readonly house: House
 }
@@ -63,7 +64,7 @@ export class PartitionCourier {
       ...deps,
       courier: deps.ids.next(),
       schedule: () => retrySchedule(deps.config()),
-      told: ({ decision }, outcome) => logOutcome(deps.logger, decision, outcome),
+      told: ({ decision }, outcome) => reportOutcome(deps, decision, outcome),
       failed: (message, outcome) => this.#takeOver(message, outcome),
     })
     this.ended = Promise.race([this.#run(), this.#dispatcher.failed])

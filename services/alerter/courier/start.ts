@@ -5,6 +5,7 @@ import { Pacers } from '#lib/delivery/pacer.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { type RunningService, type RunOptions, runService } from '#lib/runtime/run.ts'
 import { topics } from '#lib/topics.ts'
+import { createCourierCounters } from '../metrics.ts'
 import { Couriers } from './couriers.ts'
 import { House } from './house.ts'
 import { SamplerWatch } from './sampler-watch.ts'
@@ -32,6 +33,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
     commands,
     codec: codecOf(env, topics.delivery),
     pacers: new Pacers(clock),
+    counters: createCourierCounters(env.metrics),
     config: () => outlets.config,
     sender: (channel: string) => outlets.sender(channel),
   }

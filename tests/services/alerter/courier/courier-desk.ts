@@ -36,6 +36,8 @@ export class CourierDesk {
   readonly clock: ManualClock
   readonly log: MemoryLog
   readonly lines: Line[] = []
+  /** Of the courier that was started last. */
+  metrics = createMetricsRegistry()
   readonly receivers: Readonly<Record<ChannelConfig['kind'], Receiver>>
   config: Config
   readonly #running: RunningCourier[] = []
@@ -175,7 +177,8 @@ export class CourierDesk {
       warn: (fields: object, message: string) => void this.lines.push({ fields: { ...fields }, message }),
     }
     const { clock, config } = this
-    const parts = { config, clock, ids: randomIds, logger, metrics: createMetricsRegistry() }
+    this.metrics = createMetricsRegistry()
+    const parts = { config, clock, ids: randomIds, logger, metrics: this.metrics }
     return environmentOn(this.log, openEmbeddedRegistry(this.log.schemas), parts)
   }
 }

@@ -101,6 +101,25 @@ test('503, 503, 200: the log line tells of three attempts, and all of them had t
   ])
 })
 
+test('decisions and attempts are counted, channel by channel', async () => {
+  desk.receivers.webhook.follow(inTurn(answering(503), answering(200)))
+  await desk.append(hours('B B'))
+  const courier = await desk.start()
+  const { metrics } = desk
+  await desk.settled(courier)
+  const lines = (await metrics.metrics()).split('\n').filter((line) => line.startsWith('obstream_delivery_'))
+  const acceptedAt = (await desk.ledger())[0]!.attempts.at(-1)!.outcome!.at / 1_000
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'obstream_delivery_decisions_total{channel="ops",code="routed"} 1',
+      'obstream_delivery_attempts_total{channel="ops",result="retry"} 1',
+      'obstream_delivery_attempts_total{channel="ops",result="accepted"} 1',
+      'obstream_delivery_attempt_duration_seconds_count{channel="ops"} 2',
+      `obstream_delivery_last_accepted_timestamp_seconds{channel="ops"} ${acceptedAt}`,
+    ]),
+  )
+})
+
 describe('what an answer means', () => {
   const RETRIES = 3
   /** Status, what comes of it, and how often it is sent while the receiver goes on like that. */
