@@ -286,7 +286,9 @@ describe('status', () => {
 
   test('shows five, or as many as are asked for, and says when there are none', async () => {
     expect((await desk.run(['status'])).stdout).toContain('deliveries  none in 7d\n')
-    await desk.claim(...Array.from({ length: 7 }, (_, i) => decided(nameOf('ops', `000${i}`), { decidedAt: Date.now() - i })))
+    await desk.claim(
+      ...Array.from({ length: 7 }, (_, i) => decided(nameOf('ops', `000${i}`), { decidedAt: Date.now() - i })),
+    )
     const shown = async (...flags: readonly string[]) =>
       ((await desk.run(['status', '--json', ...flags])).summary['last_deliveries'] as readonly unknown[]).length
     expect([await shown(), await shown('--deliveries', '6'), await shown('--deliveries', '0')]).toEqual([5, 6, 0])
