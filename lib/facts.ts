@@ -256,6 +256,7 @@ export interface DeliverCommand extends Spoken {
   readonly type: 'deliver'
   readonly messageId: string
   readonly channel: string
+  readonly bodySha256: string
 }
 
 export type CommandFact =

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { sha256Hex } from '#lib/codec/sha256.ts'
+import type { Standing } from '#lib/commands/standing.ts'
 import { type Answer, findMessages, handOf, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
 import { isMessageId, parseDryRun } from '#lib/delivery/dry-run-file.ts'
 import { laneOf } from '#lib/delivery/message-name.ts'
@@ -42,7 +44,9 @@ export const deliver: CommandRun<readonly [string, DeliverFlags]> = (session, id
   atDesk(session, 'deliver', flags, async (desk) => {
     const { env } = desk
     const wanted = await lookUp(session, env, idOrFile, flags.channel)
-    const unfit = new Map(wanted.map((each) => [each, flags.force === true ? lack(each) : unfitness(each)]))
+    const standing = await desk.commands.standing()
+    const judge = flags.force === true ? lack : unfitness
+    const unfit = new Map(wanted.map((each) => [each, anotherBody(each, standing) ?? judge(each)]))
     const sends = wanted.filter((each) => !unfit.get(each)).map(({ channel }) => channelNamed(env.config, channel).name)
     session.loadConfig({ alertConfigPath: flags.alertConfig, sends, warns: false })
     const outlets = new Outlets(env.config)
@@ -91,6 +95,13 @@ function readText(path: string): string {
   }
 }
 
+/** A file that was changed since it was sent. What the ledger holds as decided has the body that it has there. */
+function anotherBody({ messageId, channel, body, place }: Wanted, standing: Standing): ObstreamError | null {
+  const sent = standing.bodySentByHand(messageId)
+  if (place || body === null || sent === null || sent === sha256Hex(body)) return null
+  return unfit(`${channel} was sent ${messageId} with another body by hand, and one id never has two`)
+}
+
 /** Why a message cannot be sent, whatever anybody wants. */
 function lack({ messageId, channel, body, place }: Wanted): ObstreamError | null {
   const decision = place?.message.decision
@@ -134,7 +145,7 @@ function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wa
   return async (wanted) => {
     const { messageId, channel, body, place } = wanted
     const sender = outlets.sender(channel)!
-    const commandId = await say(desk, author, { type: 'deliver', messageId, channel })
+    const commandId = await say(desk, author, { type: 'deliver', messageId, channel, bodySha256: sha256Hex(body!) })
     const courier = handOf(commandId, author)
     const send = (): Promise<Answer> =>
       place

@@ -49,6 +49,7 @@ export class Standing {
   readonly #silences = new Map<string, Begun>()
   readonly #ends = new Map<string, Said>()
   readonly #tests = new Map<string, Said>()
+  readonly #delivered = new Map<string, string>()
 
   /** @returns whether the fact is new: the first of its key */
   take(commandId: string, fact: CommandFact): boolean {
@@ -68,8 +69,10 @@ export class Standing {
       case 'channel_test':
         if (fact.accepted) this.#tests.set(channelKey(fact), said)
         break
-      case 'exclude':
       case 'deliver':
+        if (!this.#delivered.has(fact.messageId)) this.#delivered.set(fact.messageId, fact.bodySha256)
+        break
+      case 'exclude':
         break
     }
     return true
@@ -112,6 +115,11 @@ export class Standing {
    */
   acceptedTestOf(channel: string, channelConfig: string): Said | null {
     return this.#tests.get(channelKey({ channel, channelConfig })) ?? null
+  }
+
+  /** sha256 of the body with which somebody first sent a message by hand; `null`: nobody has. */
+  bodySentByHand(messageId: string): string | null {
+    return this.#delivered.get(messageId) ?? null
   }
 
   #silence(id: string): Silence {

@@ -182,6 +182,19 @@ describe('the file of a dry run', () => {
     )
   })
 
+  test('is refused when it was changed since it was sent: one id never has two bodies', async () => {
+    put(decided(first, { body: '{"n":1}' }))
+    expect(await desk.run(['deliver', FILE])).toMatchObject({ code: 0 })
+    put(decided(first, { body: '{"n":2}' }))
+    expect(await desk.run(['deliver', FILE, '--force'])).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('with another body by hand, and one id never has two'),
+    })
+    expect(desk.bodies()).toEqual([{ n: 1 }])
+    put(decided(first, { body: '{"n":1}' }))
+    expect(await desk.run(['deliver', FILE])).toMatchObject({ code: 0 })
+  })
+
   test('may be sent to one channel only, whose secrets alone are asked for', async () => {
     put(decided(first, { body: '{"n":1}' }), decided(second, { body: '{"n":2}' }))
     const SLACK_URL = desk.receiver.url('/s')
