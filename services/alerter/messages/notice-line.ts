@@ -50,7 +50,7 @@ const english: Words = {
     if (alert.kind === 'resolved' && isRecovery(alert))
       return `${valueWords(alert)}, ${ordinal(alert.streak)} good ${unit} running (${period()}), n = ${countsOf(alert)}; was open for ${open}.`
     if (alert.kind === 'resolved') return `${alert.reason}; was open for ${open}.`
-    if (alert.about === 'no_data') return `no data, ${alert.reason}${untilLocal(alert, timeZone)}.`
+    if (alert.about === 'no_data') return `no data, ${alert.reason}${untilWords(alert, timeZone)}.`
     return `${valueWords(alert)}, ${ordinal(alert.streak)} ${unit} running (${period()}), n = ${countsOf(alert)}.`
   },
 }
@@ -121,7 +121,8 @@ const isHourly = (alert: Alert): boolean => periodOf(alert).windowMs === HOUR_MS
 function utcPeriodOf(alert: Alert): string {
   const { fromAt, toAt } = periodOf(alert)
   const oneDay = Math.floor(fromAt / DAY_MS) === Math.floor((toAt - 1) / DAY_MS)
-  return oneDay ? `${clock(fromAt)}–${clock(toAt)} UTC` : `${dayAndClock(fromAt)} – ${dayAndClock(toAt)} UTC`
+  const [from, to] = alike(clock(fromAt), clock(toAt))
+  return oneDay ? `${from}–${to} UTC` : `${day(fromAt)} ${from} – ${day(toAt)} ${to} UTC`
 }
 
 /** `05:00–08:00 JST`; nothing for UTC itself. */
@@ -140,11 +141,11 @@ function japanesePeriodOf(alert: Alert, timeZone: string): string {
   return `${zones.to} ${from}–${to}`
 }
 
-/** ` (until 21:30 JST)`, beside a reason that has its times in UTC. */
-function untilLocal({ eventAt }: Alert, timeZone: string): string {
-  if (timeZone === 'UTC') return ''
+/** ` (until 12:30 UTC, 21:30 JST)`, beside a reason that has only its beginning, in UTC. */
+function untilWords({ eventAt }: Alert, timeZone: string): string {
   const end = localTime(eventAt, timeZone)
-  return ` (until ${end.clock} ${end.zone})`
+  const local = timeZone === 'UTC' ? '' : `, ${end.clock} ${end.zone}`
+  return ` (until ${clock(eventAt)} UTC${local})`
 }
 
 function japaneseEndOf({ eventAt }: Alert, timeZone: string): string {
@@ -158,8 +159,9 @@ function localSpanOf(alert: Alert, timeZone: string) {
   const { fromAt, toAt } = periodOf(alert)
   const [first, last] = [localTime(fromAt, timeZone), localTime(toAt, timeZone)]
   const oneDay = first.day === localTime(toAt - 1, timeZone).day
-  const named = ({ day, clock: time }: typeof first): string => (oneDay ? time : `${day} ${time}`)
-  return { from: named(first), to: named(last), zones: { from: first.zone, to: last.zone } }
+  const [from, to] = alike(first.clock, last.clock)
+  const zones = { from: first.zone, to: last.zone }
+  return oneDay ? { from, to, zones } : { from: `${first.day} ${from}`, to: `${last.day} ${to}`, zones }
 }
 
 /** A window's key ends in `/start/revision`. */
@@ -172,7 +174,13 @@ function startOf({ key }: Evidence): Instant {
 /** Seconds only where there are some: windows may be as short as ten. */
 const clock = (at: Instant): string => formatInstant(at).slice(11, at % MINUTE_MS === 0 ? 16 : 19)
 
-const dayAndClock = (at: Instant): string => `${formatInstant(at).slice(5, 10)} ${clock(at)}`
+/** Both ends of a period with seconds, when one of them has some. */
+function alike(from: string, to: string): readonly [string, string] {
+  if (from.length === to.length) return [from, to]
+  return from.length < to.length ? [`${from}:00`, to] : [from, `${to}:00`]
+}
+
+const day = (at: Instant): string => formatInstant(at).slice(5, 10)
 
 interface LengthWords {
   readonly hour: string

@@ -47,12 +47,12 @@ describe('a line for people, in English', () => {
     [
       'a gap',
       [gap(at('12:30'))],
-      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z.',
+      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z (until 12:30 UTC).',
     ],
     [
       'thin windows',
       hours('I I I I'),
-      'WARNING router_demo: no data, 4 windows in a row with too few samples, up to 3 are let pass.',
+      'WARNING router_demo: no data, 4 windows in a row with too few samples, up to 3 are let pass (until 04:00 UTC).',
     ],
     [
       'samples again',
@@ -161,7 +161,7 @@ test('windows and episodes shorter than a minute are told with seconds', () => {
     eventAt: at('20:00') + 20_000,
     evidence: opened!.evidence.map((one, i) => ({ ...one, key: `router_demo/2026-06-22T20:00:${i}0Z/r0` })),
   }
-  expect(noticeLine(short, { locale: 'en', timeZone: 'UTC' })).toContain('(20:00–20:00:20 UTC)')
+  expect(noticeLine(short, { locale: 'en', timeZone: 'UTC' })).toContain('(20:00:00–20:00:20 UTC)')
   expect(noticeLine({ ...short, kind: 'reminded' }, { locale: 'en', timeZone: 'UTC' })).toContain(
     'still open after 40 s.',
   )

@@ -42,9 +42,9 @@ test('every notice in English, in UTC', () => {
     annotated:
       'NOTE router_demo: window 2026-06-22T00:00:00Z was breach, is ok since late samples (r1): p95 450 ms, 4 samples. Why sent: a late sample changed a window of this alert.',
     silent:
-      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z. Why sent: silent.',
+      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z (until 12:30 UTC). Why sent: silent.',
     'silent again':
-      'CRITICAL router_demo: no data, samples are still missing: 2 expected slots without a sample since 2026-06-22T12:45:00Z. Why sent: silent for a second time.',
+      'CRITICAL router_demo: no data, samples are still missing: 2 expected slots without a sample since 2026-06-22T12:45:00Z (until 13:00 UTC). Why sent: silent for a second time.',
     'samples again':
       'RESOLVED router_demo: samples are back: window 2026-06-22T01:00:00Z, p95 449 ms, 4 samples; was open for 1 h 15 min. Why sent: its end.',
     gone: 'CRITICAL channel ops: its address is gone (410); nothing is sent there until its configuration changes or `obstream channels test ops` succeeds.',
@@ -93,9 +93,9 @@ test('in English, a second time zone stands beside UTC and nothing else changes'
     resolved:
       'RESOLVED router_demo: p95 449 ms, 2nd good hour running (02:00–04:00 UTC, 11:00–13:00 JST), n = 4/4; was open for 2 h. Why sent: 2 of 2.',
     silent:
-      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z (until 21:30 JST). Why sent: silent.',
+      'WARNING router_demo: no data, samples are missing: 2 expected slots without a sample since 2026-06-22T12:15:00Z (until 12:30 UTC, 21:30 JST). Why sent: silent.',
     'silent again':
-      'CRITICAL router_demo: no data, samples are still missing: 2 expected slots without a sample since 2026-06-22T12:45:00Z (until 22:00 JST). Why sent: silent for a second time.',
+      'CRITICAL router_demo: no data, samples are still missing: 2 expected slots without a sample since 2026-06-22T12:45:00Z (until 13:00 UTC, 22:00 JST). Why sent: silent for a second time.',
     sampler_silent:
       'CRITICAL sampler silent: no clock tick since 2026-06-22T22:55:00Z (06-23 07:55 JST); nothing is judged until it is back.',
     sampler_back: 'RESOLVED sampler silent since 2026-06-22T22:55:00Z (06-23 07:55 JST): ticks are back.',
