@@ -5,7 +5,7 @@ import { ATTEMPT_TAKES_MS, type Attempting, concludeAttempt, makeAttempt, outcom
 import type { DeliveryOutcome } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
 import { laneOf } from './message-name.ts'
-import { isAccepted, type NextStep, nextStep, overtakenBy } from './next-step.ts'
+import { isAccepted, isLongWait, type NextStep, nextStep, overtakenBy } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
 import { shownRetryAfter } from './retry-after.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
@@ -93,7 +93,7 @@ export class Dispatcher {
     this.#running.add(done)
   }
 
-  /** Resolves when every message is accepted, given up, or past its fast schedule. */
+  /** Resolves when every message is accepted, given up, past its fast schedule, or not wanted for the next five minutes. */
   async settled(): Promise<void> {
     while (this.#lanes.values().some(({ isSlow }) => !isSlow)) await Promise.race([this.#changed.promise, this.failed])
   }
@@ -143,7 +143,7 @@ export class Dispatcher {
       const policy = { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts: 1 + schedule.maxRetries }
       const step = nextStep(message, policy, { now: this.#deps.clock.now(), later })
       if (step.kind === 'over') continue
-      this.#setSlow(lane, step.kind === 'wait' && message.attempts.length >= policy.fastAttempts)
+      this.#setSlow(lane, step.kind === 'wait' && isLongWait(message, policy))
       await this.#take(lane, message, step)
       return true
     }

@@ -1,4 +1,5 @@
 import { type Instant, MINUTE_MS, type Milliseconds } from '#lib/time.ts'
+import type { DeliveryOutcome } from './facts.ts'
 import type { LedgerMessage } from './ledger.ts'
 
 /** What is to be done with a message now. */
@@ -64,8 +65,17 @@ const LONGEST_WISH_MS = 5 * MINUTE_MS
 export function hasFailed({ decision, attempts }: LedgerMessage, afterAttempts: number): boolean {
   const outcome = attempts.findLast((attempt) => attempt.outcome)?.outcome
   if (!decision.send || !outcome || outcome.result === 'accepted') return false
-  const { attempt, at, nextAttemptAt } = outcome
-  return nextAttemptAt === null || attempt >= afterAttempts || nextAttemptAt - at > LONGEST_WISH_MS
+  return outcome.nextAttemptAt === null || outcome.attempt >= afterAttempts || isLeftAlone(outcome)
+}
+
+/** Whether a message that waits does so by the slow schedule, or since the receiver wants it: then nobody stays for it. */
+export function isLongWait({ attempts }: LedgerMessage, { fastAttempts }: StepPolicy): boolean {
+  const outcome = attempts.at(-1)?.outcome
+  return attempts.length >= fastAttempts || (outcome !== undefined && outcome !== null && isLeftAlone(outcome))
+}
+
+function isLeftAlone({ at, nextAttemptAt }: DeliveryOutcome): boolean {
+  return nextAttemptAt !== null && nextAttemptAt - at > LONGEST_WISH_MS
 }
 
 /** Whether nothing will be tried any more. */

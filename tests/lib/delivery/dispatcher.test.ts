@@ -306,3 +306,22 @@ test('what is decided in the moment in which a lane has nothing left is sent', a
     await eventually(() => isAccepted(ledger.message(second!)!))
   }
 })
+
+test('nobody waits for a receiver that wants to be left alone for longer than five minutes', async () => {
+  const { clock, receiver, told, send, dispatcher, decide } = await scene()
+  receiver.script = [
+    { ...busy, retryAfter: '300' },
+    { ...busy, retryAfter: '301' },
+  ]
+  const [name] = await decide('0000')
+  const sending = dispatcher('a')
+  send(sending, name!)
+  let isSettled = false
+  const settled = sending.settled().then(() => {
+    isSettled = true
+  })
+  await eventually(() => told.length === 1)
+  expect(isSettled).toBe(false)
+  await eventually(() => tick(clock) && told.length === 2)
+  await settled
+})
