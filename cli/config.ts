@@ -1,3 +1,4 @@
+import type { Config } from '#lib/config.ts'
 import type { Milliseconds } from '#lib/time.ts'
 import { formatDuration, HOUR_MS, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { alertConfigFlag } from './flags.ts'
@@ -17,7 +18,9 @@ export function configCommand(program: Program): void {
     .addHelpText('after', examples(['obstream config check']))
   config
     .command('check')
-    .description('check both configuration files, and tell which rule judges which source and how soon it can fire')
+    .description(
+      'check both configuration files; tell which rule judges which source, how soon it can fire, and who would be told',
+    )
     .addOption(alertConfigFlag())
     .addHelpText(
       'after',
@@ -35,10 +38,23 @@ interface CheckFlags {
 }
 
 async function checkConfig(session: Session, flags: CheckFlags): Promise<undefined> {
-  const { config, warnings } = session.loadConfig({ alertConfigPath: flags.alertConfig, sends: 'perhaps' })
+  const { config, warnings } = session.loadConfig({
+    alertConfigPath: flags.alertConfig,
+    sends: 'perhaps',
+    asksWhoIsTold: true,
+  })
+  const { terminal } = session
   const coverage = coverageOf(config)
-  if (session.terminal.json) session.terminal.summary({ status: 'ok', warnings, sources: coverage.map(asJson) })
-  else printCoverage(session.terminal, coverage)
+  if (terminal.json) {
+    const routes = { ...config.routes, fallback: config.delivery.fallback }
+    terminal.summary({ status: 'ok', warnings, sources: coverage.map(asJson), routes })
+    return
+  }
+  printCoverage(terminal, coverage)
+  terminal.print('')
+  for (const line of table([['route', 'tells'], ...routeRows(config)])) terminal.print(line)
+  warnOfCoarseness(terminal, coverage)
+  terminal.note('the configuration is valid')
 }
 
 function asJson(coverage: RuleCoverage): object {
@@ -70,12 +86,33 @@ function printCoverage(terminal: Terminal, coverage: readonly RuleCoverage[]): v
     span(row.critical),
   ])
   for (const line of table([head, ...rows])) terminal.print(line)
+}
+
+/** Who is told of what; routes that nothing is told on yet only where they name somebody. */
+function routeRows({ channels, routes, delivery }: Config): readonly (readonly string[])[] {
+  const named = (names: readonly string[]): string =>
+    names.map((name) => `${name} (${channels.find((channel) => channel.name === name)!.kind})`).join(', ')
+  const { warning, critical, unacknowledged, owner, ...others } = routes
+  const { fallback, fallbackAfter, ackWithinMs } = delivery
+  return [
+    ['warning', named(warning) || 'nobody'],
+    ['critical', named(critical) || 'nobody'],
+    [
+      'unacknowledged',
+      unacknowledged.length > 0 ? `${named(unacknowledged)} after ${formatDuration(ackWithinMs)}` : 'nobody',
+    ],
+    ['owner', named(owner) || (fallback === null ? 'as critical' : 'the fallback')],
+    ...Object.entries(others).flatMap(([route, names]) => (names.length > 0 ? [[route, named(names)]] : [])),
+    ['fallback', fallback === null ? 'nobody' : `${named([fallback])} after ${fallbackAfter} failed attempts`],
+  ]
+}
+
+function warnOfCoarseness(terminal: Terminal, coverage: readonly RuleCoverage[]): void {
   for (const row of coverage)
     if (row.p95IsMax)
       terminal.warn(
         `${row.source}: with ${row.samplesPerWindow} samples a window (below 20) the p95 is the slowest sample; a shorter interval or a longer window judges fairer`,
       )
-  terminal.note('the configuration is valid')
 }
 
 function span(range: RuleCoverage['warning']): string {

@@ -60,6 +60,8 @@ export interface ConfigRequest {
   readonly overrides?: ConfigOverrides
   /** Whether notifications will be sent, and where; default `false`. */
   readonly sends?: Sends
+  /** Whether alerts that nobody would hear of are warned of, too; default `false`. */
+  readonly asksWhoIsTold?: boolean
   /** Whether warnings are told: default `true`; `false` when the same files were loaded before. */
   readonly warns?: boolean
 }
@@ -74,7 +76,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
     context,
     dataDir,
     terminal,
-    loadConfig({ alertConfigPath, overrides, sends = false, warns = true } = {}) {
+    loadConfig({ alertConfigPath, overrides, sends = false, asksWhoIsTold = false, warns = true } = {}) {
       const loaded = loadConfig({
         dataDir,
         env,
@@ -82,6 +84,7 @@ export function openSession(context: CliContext, flags: GlobalFlags): Session {
         ...(alertConfigPath === undefined ? {} : { alertConfigPath }),
         overrides: { ...overrides, ...placesIn(flags) },
         sends,
+        asksWhoIsTold,
       })
       secrets = [...new Set([...secrets, ...loaded.secrets])]
       for (const warning of warns ? loaded.warnings : []) terminal.warn(formatFault(warning))

@@ -36,6 +36,8 @@ export interface LoadConfigOptions {
    * Default `false`.
    */
   readonly sends?: Sends
+  /** Whether there is a warning of alerts that nobody would hear of, and of channels that nothing leads to. Default `false`. */
+  readonly asksWhoIsTold?: boolean
 }
 
 export interface LoadedConfig {
@@ -63,8 +65,8 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const overrides = options.overrides ?? {}
   const main = withPlaces(mainFile.value as RawConfig, overrides)
   const alert = alertFile.value as RawAlertConfig
-  const { sends = false } = options
-  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert, sends }
+  const { sends = false, asksWhoIsTold = false } = options
+  const checked: Checked = { dataDir, env, mainFile, alertFile, main, alert, sends, asksWhoIsTold }
   const calendar = readCalendar(mainFile, dataDir, main.calendar)
   faults.push(...findFaults(checked), ...calendar.faults)
   if (faults.length > 0) throw new ConfigError(faults)

@@ -36,7 +36,7 @@ describe('init', () => {
     expect(check.code).toBe(0)
     expect(JSON.parse(check.stdout)).toMatchObject({
       status: 'ok',
-      warnings: [],
+      warnings: [{ key: 'channels', message: expect.stringContaining('nobody is told of any alert') }],
       sources: [{ source: 'router_demo', rule: 'latency_p95', threshold_ms: 5000 }],
     })
   })
@@ -91,6 +91,26 @@ describe('config check', () => {
     expect(stderr).toContain('nothing can be sent to what CHAT_URL holds: the URL cannot be read; write all of it')
     expect(stderr).not.toContain('hunter2')
     expect(await runBin(['config', 'check'], { cwd })).toMatchObject({ code: 0 })
+  })
+
+  test('prints who is told of what, and warns where nobody is', async () => {
+    const channels = '{chat: {kind: slack, url_env: CHAT_URL}, spare: {kind: slack, url_env: SPARE_URL}}'
+    const cwd = freshDesk(`${VALID_MAIN}channels: ${channels}\nroutes: {warning: [chat]}\n`)
+    const { code, stdout, stderr } = await runBin(['config', 'check'], { cwd })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /^route +tells\nwarning +chat \(slack\)\ncritical +nobody\nunacknowledged +nobody\nowner +as critical\nfallback +nobody$/m,
+    )
+    expect(stderr).toMatch(
+      /^warning: .*obstream\.yaml:4:1 routes\.critical: nobody is told that .* write e\.g\. `critical: \[chat\]` under `routes`$/m,
+    )
+    expect(stderr).toMatch(/^warning: .*obstream\.yaml:3:\d+ channels\.spare: no route leads to it/m)
+    const json = JSON.parse((await runBin(['config', 'check', '--json'], { cwd })).stdout)
+    expect(json).toMatchObject({
+      status: 'ok',
+      warnings: [{ key: 'channels.spare' }, { key: 'routes.critical' }],
+      routes: { warning: ['chat'], critical: [], fallback: null },
+    })
   })
 
   test('without a configuration it says what writes one', async () => {

@@ -13,6 +13,7 @@ import { checkKafka, isKafka } from './kafka.ts'
 import { absolutePath } from './paths.ts'
 import type { RawAlertConfig, RawConfig, RawRule, RawSource } from './raw.ts'
 import { checkRegistry } from './registry.ts'
+import { checkRoutes, noSuchChannel, warnOfUntold, warnOfUnusedChannels } from './routes.ts'
 import type { YamlFile, YamlPath } from './yaml-file.ts'
 
 /** Files that fit their schemas, and what else a check needs to know. */
@@ -26,6 +27,8 @@ export interface Checked {
   readonly alert: RawAlertConfig
   /** Whether notifications will be sent: then the channels in use, or those of the list, must be fit for it. */
   readonly sends: Sends
+  /** Whether alerts that nobody would hear of are hardly meant. */
+  readonly asksWhoIsTold: boolean
 }
 
 /** Between the end of a file's life and that of its records: time to notice, and to replay. */
@@ -64,6 +67,10 @@ export function findWarnings(checked: Checked): ConfigFault[] {
   for (const [index, source] of sources.entries()) warnOfSource(checked, source, ['sources', index], inMain)
   warnOfRetention(checked.main, inMain)
   warnOfRules(checked, reporter(checked.alertFile, warnings))
+  if (checked.asksWhoIsTold) {
+    warnOfUntold({ ...checked, saysMain: checked.mainFile.has, saysAlert: checked.alertFile.has }, inMain)
+    warnOfUnusedChannels(checked, inMain)
+  }
   return warnings
 }
 
@@ -158,19 +165,6 @@ function headerProblem(env: EnvironmentVariables, variable: string): string | un
   const problem = secretProblem(env, variable)
   if (problem !== undefined || /^[\t\x20-\x7e]*$/.test(readSecret(env, variable)!)) return problem
   return `the value of ${variable} cannot be a header: it has line ends or characters beyond ASCII`
-}
-
-function checkRoutes({ routes, channels }: RawConfig, report: Report): void {
-  for (const [route, names] of Object.entries(routes))
-    for (const [index, name] of names.entries())
-      if (!Object.hasOwn(channels, name)) report(['routes', route, index], name, noSuchChannel(channels))
-}
-
-function noSuchChannel(channels: RawConfig['channels']): string {
-  const names = Object.keys(channels)
-  return names.length === 0
-    ? 'there are no channels; add it under `channels`'
-    : `there is no such channel; write one of ${names.join(', ')}, or add it under \`channels\``
 }
 
 function checkRollupOutput({ jobs }: RawConfig, report: Report): void {
