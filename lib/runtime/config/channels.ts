@@ -77,11 +77,22 @@ export function checkChannels({ main, alert, env, sends }: ChannelChecks, report
     }
 }
 
-/** Hosts that cannot be read would allow nothing. */
+/** Hosts that cannot be read would allow nothing. A URL is not shown: it may be a secret. */
 export function checkAllowedHosts({ delivery }: RawAlertConfig, report: Report): void {
-  for (const [index, entry] of delivery.allow_hosts.entries())
-    if (parseAllowedHost(entry) === null)
-      report(['delivery', 'allow_hosts', index], entry, `is no host; ${HOW_TO_WRITE_A_HOST}`)
+  for (const [index, entry] of delivery.allow_hosts.entries()) {
+    if (parseAllowedHost(entry) !== null) continue
+    const path = ['delivery', 'allow_hosts', index]
+    const meant = hostMeantBy(entry)
+    if (meant === null) report(path, entry, `is no host; ${HOW_TO_WRITE_A_HOST}`)
+    else
+      report(path, undefined, `is no host, so it allows nothing; write ${JSON.stringify(meant)}, no scheme and no path`)
+  }
+}
+
+/** The host in an entry that is a URL, or a host with a path; `null`: there is none. */
+function hostMeantBy(entry: string): string | null {
+  const host = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(entry) ? entry : `http://${entry}`)?.host ?? ''
+  return parseAllowedHost(host) === null ? null : host
 }
 
 const HOW_TO_WRITE_A_URL =

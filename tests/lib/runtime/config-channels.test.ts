@@ -96,11 +96,19 @@ describe('a channel that could never be sent to is a fault, which says what to w
     ])
   })
 
-  test('a host that cannot be allowed, whoever asks', () => {
+  test.each([
+    ['https://hooks.example/', 'is no host, so it allows nothing; write "hooks.example", no scheme and no path'],
+    ['http://me:hunter2@10.0.0.5:8080/hunter2', 'write "10.0.0.5:8080"'],
+    ['hooks.example/hunter2', 'write "hooks.example"'],
+    ['http://[fd00::5]/', 'write "[fd00::5]"'],
+    ['*.example', 'is no host; write "host" or "host:port"'],
+    ['hooks.example:99999', 'is no host; write "host" or "host:port"'],
+  ])('a host that cannot be allowed, whoever asks: %s', (entry, why) => {
     for (const sends of ['perhaps', true, false] as const)
-      expect(told({ allowHosts: ['127.0.0.1', 'https://hooks.example/'], sends })).toEqual([
-        expect.stringContaining('delivery.allow_hosts[1]: is no host; write "host" or "host:port"'),
+      expect(told({ allowHosts: ['127.0.0.1', entry], sends })).toEqual([
+        expect.stringMatching(/^delivery\.allow_hosts\[1\]: is no host/),
       ])
+    expect(told({ allowHosts: [entry] })[0]).toContain(why)
   })
 })
 
