@@ -27,6 +27,7 @@ export const OBS_SIGNATURE = 'x-obs-signature'
 export const STANDARD_PREFIX = 'whsec_'
 const STANDARD_KEY_BYTES = { min: 24, max: 64 }
 const MIN_SECRET_BYTES = 24
+const HOW_TO_MAKE_ONE = `make one with: printf 'whsec_%s' "$(openssl rand -base64 32)"`
 /** Older or younger messages may be replayed ones. */
 const TOLERANCE_MS = 5 * MINUTE_MS
 
@@ -56,13 +57,13 @@ export function secretFault(secret: string): string | undefined {
   if (!secret.startsWith(STANDARD_PREFIX))
     return Buffer.byteLength(secret) >= MIN_SECRET_BYTES
       ? undefined
-      : `it is shorter than ${MIN_SECRET_BYTES} bytes; make one with: printf 'whsec_%s' "$(openssl rand -base64 32)"`
+      : `it is shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
   const text = secret.slice(STANDARD_PREFIX.length)
   const key = Buffer.from(text, 'base64')
   const { min, max } = STANDARD_KEY_BYTES
-  if (key.toString('base64') !== text) return 'what follows whsec_ is not Base64 with its padding'
+  if (key.toString('base64') !== text) return `what follows whsec_ is not Base64 with its padding; ${HOW_TO_MAKE_ONE}`
   if (key.length < min || key.length > max)
-    return `what follows whsec_ stands for ${key.length} bytes; it must be ${min} to ${max}`
+    return `what follows whsec_ stands for ${key.length} bytes; it must be ${min} to ${max}; ${HOW_TO_MAKE_ONE}`
   return undefined
 }
 

@@ -268,9 +268,10 @@ describe('a secret', () => {
     [`whsec_${base64(32).slice(0, -1)}`, 'not Base64 with its padding'],
     [`whsec_${base64(32)}\n`, 'not Base64'],
     ['whsec_this is no Base64 but long enough', 'not Base64'],
-  ])('such as "%s" is none, and the reason does not repeat it', (secret, reason) => {
+  ])('such as "%s" is none; the reason does not repeat it and says how to make one', (secret, reason) => {
     const fault = secretFault(secret)
     expect(fault).toContain(reason)
+    expect(fault).toMatch(/; make one with: printf 'whsec_%s' "\$\(openssl rand -base64 32\)"$/)
     if (secret.length > 'whsec_'.length) expect(fault).not.toContain(secret.replace('whsec_', ''))
   })
 })
