@@ -18,7 +18,10 @@ export function deliverCommand(
   const command = program.root
     .command('deliver')
     .description('send a message again, the same bytes under the same id, or those of a dry run')
-    .argument('<id-or-file>', 'msg_… as `obstream status` and `explain` show it, or a file of --dry-run-alert')
+    .argument(
+      '<id-or-file>',
+      'msg_… as `obstream status` and `explain` show it, or a file of --dry-run-alert, from the data directory',
+    )
     .option('--channel <name>', 'only what goes to this channel')
     .option('--force', 'even if it was accepted, or something newer about its alert was')
   for (const flag of [...optionalAuthorFlags('sent again by hand'), alertConfigFlag()]) command.addOption(flag)
