@@ -23,7 +23,7 @@ export function channelsCommand(program: Program, runs: ChannelsRuns): void {
     .addHelpText('after', examples(['obstream channels', 'obstream channels test ops']))
   channels
     .command('list', { isDefault: true })
-    .description('list them: what they are for, and whether their secrets are set')
+    .description('list them: what they are for, and whether they are ready, lack a secret or are closed')
     .addOption(alertConfigFlag())
     .addHelpText('after', examples(['obstream channels list', 'obstream channels list --json']))
     .action(program.action(runs.list, (command) => [command.opts<ChannelsFlags>()]))

@@ -34,8 +34,17 @@ export async function openDesk(session: Session, service: string, request: DeskR
 export async function openExistingDesk(session: Session, service: string, request: DeskRequest): Promise<Environment> {
   const { alertConfig, sends = [] } = request
   const loaded = session.loadConfig({ alertConfigPath: alertConfig, sends })
+  return openExistingLoaded(session, loaded, { service, ...request })
+}
+
+/** The same for one that has loaded its configuration. @throws OBS_INPUT_MISSING when there is no log yet */
+export function openExistingLoaded(
+  session: Session,
+  loaded: LoadedConfig,
+  request: { readonly service: string; readonly interrupted?: AbortSignal },
+): Promise<Environment> {
   refuseMissingLog(loaded.config.log, loaded.config.dataDir)
-  return openLoaded(session, loaded, { service, ...request })
+  return openLoaded(session, loaded, request)
 }
 
 function openLoaded(

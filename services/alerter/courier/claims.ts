@@ -1,6 +1,7 @@
 import type { CommandTopic } from '#lib/commands/command-topic.ts'
 import type { Standing } from '#lib/commands/standing.ts'
 import type { Config } from '#lib/config.ts'
+import { goneSince } from '#lib/delivery/closed-channels.ts'
 import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
 import type { Plan } from '#lib/plan.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
@@ -128,12 +129,9 @@ export class Claims {
     for (const { channel, code } of verdicts) this.deps.counters.decision(channel, code)
   }
 
-  /** A later test of a channel that was accepted takes back what it said. */
   #goneSince(channel: string, standing: Standing): Instant | null {
-    const configSha256 = this.deps.config().channels.find(({ name }) => name === channel)?.configSha256 ?? ''
-    const at = this.ledger.goneAt(channel, configSha256)
-    const test = standing.acceptedTestOf(channel, configSha256)
-    return at === null || (test !== null && test.at > at) ? null : at
+    const known = this.deps.config().channels.find(({ name }) => name === channel)
+    return known ? goneSince(known, this.ledger, standing) : null
   }
 
   /** Many ask at the same time; a large plan is read once for all of them. */

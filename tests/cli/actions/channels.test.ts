@@ -1,12 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { openCodec } from '#lib/codec/avro.ts'
 import { CommandTopic } from '#lib/commands/command-topic.ts'
+import { messageName } from '#lib/delivery/message-name.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { topics } from '#lib/topics.ts'
-import { freshDesk } from '#tests/support/desk.ts'
-import { factsOf, openDeskLog, recordsOf } from '#tests/support/desk-log.ts'
+import { freshDesk, putFile, VALID_MAIN } from '#tests/support/desk.ts'
+import { factsOf, LOG_FILE, openDeskLog, recordsOf } from '#tests/support/desk-log.ts'
 import { answering, type Behaviour, inTurn, openReceiver } from '#tests/support/receiver.ts'
-import { type DeliveryDesk, OPS_SECRET, openDeliveryDesk, PD_KEY, SECRETS } from './delivery-desk.ts'
+import {
+  attempted,
+  type DeliveryDesk,
+  decided,
+  nameOf,
+  OPS_SECRET,
+  openDeliveryDesk,
+  PD_KEY,
+  SECRETS,
+} from './delivery-desk.ts'
 
 /** Ends or resets the connection in place of an answer. */
 const closing = (then: 'end' | 'reset'): Behaviour => ({ do: 'raw', bytes: '', then })
@@ -20,6 +30,8 @@ afterAll(() => desk.receiver.close())
 
 const tests = async () =>
   (await factsOf(desk.dataDir, topics.command)).map(({ key, value }) => ({ key, ...value }) as Record<string, unknown>)
+
+const missing = { secrets: 'not set', state: 'secrets missing', closed_at: null }
 
 const since = (count: number) => desk.bodies().slice(count)
 
@@ -71,7 +83,11 @@ describe('a test that is accepted', () => {
   test('of PagerDuty opens an incident of its own and ends it at once', async () => {
     const before = desk.receiver.received.length
     desk.receiver.follow(answering(202, '{"status":"success"}'))
-    expect(await desk.run(['channels', 'test', 'pd'])).toMatchObject({ code: 0, summary: { response_code: 202 } })
+    const { code, stderr, summary } = await desk.run(['channels', 'test', 'pd'])
+    expect([code, summary['response_code']]).toEqual([0, 202])
+    expect(stderr).toMatch(
+      /^pd answered 202 \(accepted\) after \d+ ms to trigger\npd answered 202 \(accepted\) after \d+ ms to resolve\n$/,
+    )
     const [trigger, resolve, ...more] = since(before)
     expect(trigger).toMatchObject({ event_action: 'trigger', routing_key: PD_KEY, payload: { severity: 'info' } })
     expect(resolve).toEqual({ event_action: 'resolve', routing_key: PD_KEY, dedup_key: trigger!['dedup_key'] })
@@ -136,6 +152,50 @@ describe('a test that is not accepted: the reason, what to do, and a record that
   })
 })
 
+describe('a channel that a courier was told is gone', () => {
+  const at = Date.parse('2026-06-27T23:00:00Z')
+  const listed = async () => (await desk.run(['channels', '--json'])).summary['channels'] as readonly object[]
+  const ofOps = { state: 'closed', closed_at: '2026-06-27T23:00:00Z', secrets: 'set' }
+
+  test('is listed as closed, until a test of it is accepted, which says so', async () => {
+    const own = await openDeliveryDesk()
+    const name = nameOf('ops')
+    const gone = attempted(name, 1, { at, result: 'gone', status: 410 })
+    await own.claim(decided(name, { channelConfig: own.channelConfig('ops'), decidedAt: at }), ...gone)
+    const states = async () => (await own.run(['channels', '--json'])).summary['channels']
+    expect(await states()).toMatchObject([{ name: 'ops', ...ofOps }, { state: 'ready' }, { state: 'ready' }])
+    expect((await own.run(['channels'])).stdout).toContain(
+      'warning, critical  closed since 2026-06-27T23:00:00Z: it answered 410; `obstream channels test ops` puts it back\n',
+    )
+    own.receiver.follow(answering(410))
+    const failed = await own.run(['channels', 'test', 'ops'])
+    expect(failed).toMatchObject({ code: 78, summary: { put_back: false } })
+    expect(await states()).toMatchObject([ofOps, {}, {}])
+    own.receiver.follow(answering(200))
+    const { stderr, summary } = await own.run(['channels', 'test', 'ops'])
+    expect(stderr).toMatch(/\nops, closed since 2026-06-27T23:00:00Z, is back in use\n$/)
+    expect(summary).toMatchObject({ status: 'ok', put_back: true })
+    expect(await states()).toMatchObject([{ state: 'ready', closed_at: null }, {}, {}])
+    expect(await own.run(['channels', 'test', 'ops'])).toMatchObject({
+      stderr: expect.not.stringContaining('back in use'),
+      summary: { put_back: false },
+    })
+    await own.receiver.close()
+  })
+
+  test('is not closed by what was sent with another configuration of it, nor by what the house told it', async () => {
+    const house = messageName('local', 'channel/pd/gone/2026-06-27', 'ops')
+    const gone = { at, result: 'gone', status: 410 } as const
+    await desk.claim(
+      decided(nameOf('ops', '0009'), { channelConfig: 'another', decidedAt: at }),
+      ...attempted(nameOf('ops', '0009'), 1, gone),
+      decided(house, { channelConfig: desk.channelConfig('ops'), decidedAt: at }),
+      ...attempted(house, 1, gone),
+    )
+    expect(await listed()).toMatchObject([{ state: 'ready' }, { state: 'ready' }, { state: 'ready' }])
+  })
+})
+
 describe('nothing is sent or recorded', () => {
   const refused = async (args: readonly string[], env?: Readonly<Record<string, string>>) => {
     const before = [desk.receiver.received.length, await tests()]
@@ -176,22 +236,42 @@ test('what a receiver repeats of a secret is neither shown nor recorded', async 
 })
 
 describe('channels', () => {
-  test('lists what each is for, and whether its secrets are set', async () => {
+  test('lists what each is for, and whether it is ready', async () => {
     expect((await desk.run(['channels'], { OPS_URL: 'x', OPS_SECRET, SLACK_URL: 'y' })).stdout).toBe(
       [
-        'channel  kind       routes             secrets',
-        'ops      webhook    warning, critical  set',
-        'pd       pagerduty  critical           not set',
-        'slack    slack      fallback           set',
+        'channel  kind       routes             state',
+        'ops      webhook    warning, critical  ready',
+        'pd       pagerduty  critical           secrets missing',
+        'slack    slack      fallback           ready',
         '',
       ].join('\n'),
     )
     expect((await desk.run(['channels', 'list', '--json'], { OPS_URL: 'x' })).summary).toEqual({
       channels: [
-        { name: 'ops', kind: 'webhook', routes: ['warning', 'critical'], secrets: 'not set' },
-        { name: 'pd', kind: 'pagerduty', routes: ['critical'], secrets: 'not set' },
-        { name: 'slack', kind: 'slack', routes: ['fallback'], secrets: 'not set' },
+        { name: 'ops', kind: 'webhook', routes: ['warning', 'critical'], ...missing },
+        { name: 'pd', kind: 'pagerduty', routes: ['critical'], ...missing },
+        { name: 'slack', kind: 'slack', routes: ['fallback'], ...missing },
       ],
+    })
+  })
+
+  test('needs no log', async () => {
+    const dataDir = freshDesk(
+      `${VALID_MAIN}channels: {ops: {kind: webhook, url_env: OPS_URL, secret_env: OPS_SECRET}}\nroutes: {warning: [ops]}\n`,
+    )
+    expect(await desk.run(['--data-dir', dataDir, 'channels'])).toMatchObject({
+      code: 0,
+      stdout: 'channel  kind     routes   state\nops      webhook  warning  ready\n',
+      stderr: '',
+    })
+  })
+
+  test('lists them though the log cannot be read, and says what it does not know then', async () => {
+    const dataDir = freshDesk()
+    putFile(dataDir, LOG_FILE, 'no database')
+    expect(await desk.run(['--data-dir', dataDir, 'channels'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^warning: which channels are closed is not known: .*\[OBS_LOG_\w+\]\n/),
     })
   })
 

@@ -4,8 +4,13 @@ import { openCodec } from '#lib/codec/avro.ts'
 import type { DeliveryDecision, DeliveryFact, DeliveryOutcome, MessageName } from '#lib/delivery/facts.ts'
 import { Ledger } from '#lib/delivery/ledger.ts'
 import { messageName } from '#lib/delivery/message-name.ts'
+import type { Alert } from '#lib/facts.ts'
+import { alertKey } from '#lib/keys.ts'
 import { openEmbeddedRegistry } from '#lib/registry/embedded.ts'
 import { systemClock } from '#lib/runtime/clock.ts'
+import { loadConfig } from '#lib/runtime/load-config.ts'
+import { derivedHeaders } from '#lib/runtime/record-headers.ts'
+import { HOUR_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { CapturedText } from '#tests/support/captured-context.ts'
 import { freshDesk } from '#tests/support/desk.ts'
@@ -19,7 +24,7 @@ const SLACK_PATH = '/services/T0/B0/slack-path-nobody-knows'
 /** Whatever is printed or recorded holds none of them. */
 export const SECRETS = [OPS_SECRET, PD_KEY, OPS_PATH, SLACK_PATH]
 
-const ALERT = 'breach/p95/router_demo/2026-06-27T20:00:00Z'
+export const ALERT = 'breach/p95/router_demo/2026-06-27T20:00:00Z'
 
 /** How a command ended. */
 export interface CommandEnd {
@@ -37,6 +42,10 @@ export interface DeliveryDesk {
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<CommandEnd>
   /** Says something in the ledger, as a courier does. */
   claim(...facts: readonly DeliveryFact[]): Promise<void>
+  /** Lets the alerter say something, in the order in which it would. */
+  raise(...alerts: readonly Alert[]): Promise<void>
+  /** sha256 of what the configuration says about a channel. */
+  channelConfig(channel: string): string
   ledger(): Promise<readonly DeliveryFact[]>
   /** Bodies that came, in order. */
   bodies(): readonly Record<string, unknown>[]
@@ -46,7 +55,7 @@ export async function openDeliveryDesk(): Promise<DeliveryDesk> {
   const receiver = await openReceiver()
   const dataDir = freshDesk(
     `sources:
-  - {id: router_demo, kind: http, url: "http://127.0.0.1:9/ping"}
+  - {id: router_demo, kind: http, url: "http://127.0.0.1:9/ping", labels: {desk: fx}}
 channels:
   ops: {kind: webhook, url_env: OPS_URL, secret_env: OPS_SECRET}
   pd: {kind: pagerduty, key_env: PD_KEY, url: "${receiver.url('/v2/enqueue')}"}
@@ -69,6 +78,9 @@ routes: {warning: [ops], critical: [ops, pd]}
     receiver,
     run,
     claim: (...facts) => claim(dataDir, facts),
+    raise: (...alerts) => raise(dataDir, alerts),
+    channelConfig: (channel) =>
+      loadConfig({ dataDir, env: all }).config.channels.find(({ name }) => name === channel)!.configSha256,
     ledger: async () => (await factsOf(dataDir, topics.delivery)).map(({ value }) => value),
     bodies: () => receiver.received.map(({ body }) => JSON.parse(body.toString())),
   }
@@ -81,6 +93,37 @@ async function claim(dataDir: string, facts: readonly DeliveryFact[]): Promise<v
     await (await Ledger.open(log, codec, { partition: 0, sinceAt: 0 })).claim(facts)
   } finally {
     await log.close()
+  }
+}
+
+async function raise(dataDir: string, alerts: readonly Alert[]): Promise<void> {
+  const log = openDeskLog(dataDir)
+  try {
+    const codec = await openCodec(topics.alert, openEmbeddedRegistry(log.schemas))
+    const [place] = await log.offsets(topics.alert.name)
+    await log.append(
+      topics.alert.name,
+      0,
+      alerts.map((alert, i) => ({
+        key: Buffer.from(alertKey(alert.alertId, alert.sequence)),
+        value: codec.encode(alert),
+        headers: derivedHeaders([place!.end + i], { offset: place!.end + i, crc: '00000000' }),
+      })),
+    )
+  } finally {
+    await log.close()
+  }
+}
+
+/** A transition of the one alert, or of another. */
+export function transition(kind: Alert['kind'], sequence: number, fields: Partial<Alert> = {}): Alert {
+  const openedAt = Date.parse('2026-06-27T22:10:00Z')
+  const at = openedAt + sequence * HOUR_MS
+  return {
+    ...{ alertId: ALERT, sequence, kind, about: 'breach', severity: 'critical', ruleId: 'p95', source: 'router_demo' },
+    ...{ decidedAt: at, eventAt: at, openedAt, reason: `it was ${kind}`, streak: 2, thresholdMs: 100 },
+    ...{ plan: '0'.repeat(64), evidence: [] },
+    ...fields,
   }
 }
 
