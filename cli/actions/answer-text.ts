@@ -1,6 +1,7 @@
 import type { Answer } from '#lib/delivery/by-hand.ts'
 import type { DeliveryResult } from '#lib/delivery/facts.ts'
 import { type ErrorCode, ObstreamError } from '#lib/errors.ts'
+import { formatInstant, type Instant } from '#lib/time.ts'
 
 /** `200 (accepted) after 12 ms`, or that there was no answer. */
 export function answerText({ result, status, durationMs }: Answer): string {
@@ -55,4 +56,9 @@ export function refusalOf(channel: string, answer: Answer): ObstreamError | null
 /** What a receiver wrote, for a terminal: on one line, and without what would move its cursor. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{C}+/gu, ' ').trim()
+}
+
+/** When a message is tried again. In the past: no courier has come to it. */
+export function nextAttemptWords(at: Instant, now: Instant): string {
+  return at > now ? `next attempt at ${formatInstant(at)}` : `next attempt due since ${formatInstant(at)}`
 }

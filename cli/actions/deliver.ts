@@ -4,7 +4,6 @@ import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { Standing } from '#lib/commands/standing.ts'
 import { type Answer, findMessages, handOf, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
 import { isMessageId, parseDryRun } from '#lib/delivery/dry-run-file.ts'
-import { laneOf } from '#lib/delivery/message-name.ts'
 import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
@@ -131,8 +130,7 @@ function unfitness(wanted: Wanted): ObstreamError | null {
 
 /** What the channel has heard of the same alert after this: an opening sent now would open what has ended. */
 function newerAccepted({ ledger, message }: LedgerPlace): string | undefined {
-  const later = ledger.lane(laneOf(message.decision)).filter(({ order }) => order > message.order)
-  return overtakenBy(later)?.decision.subject
+  return overtakenBy(ledger.after(message))?.decision.subject
 }
 
 const unfit = (message: string): ObstreamError => new ObstreamError('OBS_DELIVERY_UNFIT', message)

@@ -2,11 +2,12 @@ import { toWireNames } from '#lib/codec/names.ts'
 import { handWords } from '#lib/delivery/by-hand.ts'
 import type { DeliveryIntent } from '#lib/delivery/facts.ts'
 import type { LedgerMessage } from '#lib/delivery/ledger.ts'
-import { isAccepted } from '#lib/delivery/next-step.ts'
+import type { MessageState } from '#lib/delivery/message-state.ts'
 import type { Alert, Evidence, Window } from '#lib/facts.ts'
 import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
-import { printable } from './answer-text.ts'
-import type { Explained, Told } from './explain.ts'
+import { NO_CHANNEL } from '#services/alerter/courier/decide.ts'
+import { nextAttemptWords, printable } from './answer-text.ts'
+import type { Explained, Told, ToldMessage } from './explain.ts'
 
 export function explainedJson({ transitions, unacknowledged, before }: Explained): object {
   return {
@@ -25,9 +26,11 @@ export function explainedJson({ transitions, unacknowledged, before }: Explained
   }
 }
 
-function messageJson({ decision, attempts }: LedgerMessage): object {
+function messageJson({ decision, attempts, state }: ToldMessage): object {
   return {
     ...(toWireNames(decision) as object),
+    state: state.kind,
+    overtaken_by: state.kind === 'overtaken' ? state.by : null,
     attempts: attempts.map(({ intent, outcome }) => ({
       attempt: intent.attempt,
       at: formatInstant(intent.at),
@@ -38,21 +41,29 @@ function messageJson({ decision, attempts }: LedgerMessage): object {
 }
 
 /** For a person who was woken by it: how it is, why it was told and why not earlier, who was told what. */
-export function explainedText({ transitions, unacknowledged, before }: Explained): readonly string[] {
-  const newest = transitions.at(-1)!.alert
-  const state = newest.kind === 'resolved' ? 'resolved' : 'open'
+export function explainedText(explained: Explained, now: Instant): readonly string[] {
+  const { transitions, before } = explained
   return [
-    `${newest.alertId}`,
-    `${state}, ${newest.severity}, since ${formatInstant(newest.openedAt)}; ${lengthOf(newest.decidedAt - newest.openedAt)} to its newest transition`,
+    transitions[0]!.alert.alertId,
+    stateLine(transitions.map(({ alert }) => alert)),
     '',
     'What was decided, and from what',
     ...transitions.flatMap(({ alert }) => transitionLines(alert)),
     ...(before.length > 0 ? ['', 'Why not earlier', ...before.map(beforeLine)] : []),
     '',
     'What was sent to whom',
-    ...transitions.flatMap(toldLines),
-    ...unacknowledged.flatMap((message) => messageLines('unacknowledged', message)),
+    ...toldInOrder(explained, now),
   ]
+}
+
+/** A correction leaves an alert as open, or as over, as it was. */
+function stateLine(alerts: readonly Alert[]): string {
+  const { kind, severity, openedAt, decidedAt } = alerts.findLast((alert) => alert.kind !== 'annotated') ?? alerts[0]!
+  const length = lengthOf(decidedAt - openedAt)
+  if (kind === 'resolved')
+    return `resolved, ${severity}, since ${formatInstant(decidedAt)}; it had been open for ${length}, from ${formatInstant(openedAt)}`
+  const newest = kind === 'opened' ? '' : `; ${kind} after ${length}`
+  return `open, ${severity}, since ${formatInstant(openedAt)}${newest}`
 }
 
 function transitionLines(alert: Alert): readonly string[] {
@@ -71,21 +82,48 @@ function beforeLine({ window, reason }: { readonly window: Window; readonly reas
   return `  ${span}  ${verdict}  p95 ${p95Ms ?? '–'} ms  n ${count}: ${reason}`
 }
 
-function toldLines({ alert, messages }: Told): readonly string[] {
-  if (messages.length === 0) return [`  ${sequence(alert)} ${alert.kind}: the courier has not seen it yet`]
-  return messages.flatMap((message) => messageLines(`${sequence(alert)} ${alert.kind}`, message))
+/** By transition; that nobody acknowledged it stands before the first one that was decided about later. */
+function toldInOrder({ transitions, unacknowledged }: Explained, now: Instant): readonly string[] {
+  const alarm = unacknowledged.flatMap((message) => messageLines('unacknowledged', message, now))
+  const since = unacknowledged[0]?.order ?? Number.POSITIVE_INFINITY
+  const later = transitions.findIndex(({ messages }) => (messages[0]?.order ?? Number.POSITIVE_INFINITY) > since)
+  const at = later < 0 ? transitions.length : later
+  const told = (part: readonly Told[]): readonly string[] => part.flatMap((each) => toldLines(each, now))
+  return [...told(transitions.slice(0, at)), ...alarm, ...told(transitions.slice(at))]
 }
 
-function messageLines(subject: string, message: LedgerMessage): readonly string[] {
-  const { channel, send, reason, decidedAt, messageId } = message.decision
-  if (!send) return [`  ${subject} → ${channel}: held back, ${reason}`]
-  const state = isAccepted(message) ? 'delivered' : message.attempts.length === 0 ? 'waits' : 'not delivered'
+function toldLines({ alert, messages }: Told, now: Instant): readonly string[] {
+  if (messages.length === 0) return [`  ${sequence(alert)} ${alert.kind}: the courier has not seen it yet`]
+  return messages.flatMap((message) => messageLines(`${sequence(alert)} ${alert.kind}`, message, now))
+}
+
+function messageLines(subject: string, message: ToldMessage, now: Instant): readonly string[] {
+  const { channel, reason, decidedAt, messageId } = message.decision
+  if (channel === NO_CHANNEL) return [`  ${subject} → nobody: ${reason}`]
+  if (message.state.kind === 'held_back') return [`  ${subject} → ${channel}: held back, ${reason}`]
   return [
-    `  ${subject} → ${channel}: ${state}; ${reason} (decided ${formatInstant(decidedAt)}, ${messageId})`,
+    `  ${subject} → ${channel}: ${stateWords(message.state, now)}; ${reason} (decided ${formatInstant(decidedAt)}, ${messageId})`,
     ...message.attempts.map(
       ({ intent, outcome }) => `      attempt ${intent.attempt} ${byWords(intent)}${attemptWords(intent.at, outcome)}`,
     ),
   ]
+}
+
+function stateWords(state: Exclude<MessageState, { kind: 'held_back' }>, now: Instant): string {
+  switch (state.kind) {
+    case 'waiting':
+      return 'waits'
+    case 'under_way':
+      return 'under way'
+    case 'delivered':
+      return 'delivered'
+    case 'not_delivered':
+      return `not delivered yet, ${nextAttemptWords(state.nextAttemptAt, now)}`
+    case 'given_up':
+      return state.behind === null ? 'given up' : `given up: ${state.behind} is told in its place`
+    case 'overtaken':
+      return `given up: ${state.by} was accepted since`
+  }
 }
 
 function byWords(intent: DeliveryIntent): string {
@@ -95,11 +133,10 @@ function byWords(intent: DeliveryIntent): string {
 
 function attemptWords(at: Instant, outcome: LedgerMessage['attempts'][number]['outcome']): string {
   if (!outcome) return `at ${formatInstant(at)}: nothing is known of it yet, it may have arrived`
-  const { result, status, detail, durationMs, nextAttemptAt } = outcome
+  const { result, status, detail, durationMs } = outcome
   const answer = status === null ? '' : ` (${status})`
   const why = detail === null || result === 'accepted' ? '' : `: ${printable(detail)}`
-  const next = nextAttemptAt === null ? '' : `; next at ${formatInstant(nextAttemptAt)}`
-  return `at ${formatInstant(at)}: ${result}${answer} after ${durationMs} ms${why}${next}`
+  return `at ${formatInstant(at)}: ${result}${answer} after ${durationMs} ms${why}`
 }
 
 const sequence = ({ sequence: number }: Alert): string => String(number).padStart(4, '0')

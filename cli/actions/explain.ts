@@ -1,4 +1,5 @@
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
+import { type MessageState, stateOf } from '#lib/delivery/message-state.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Alert, Window } from '#lib/facts.ts'
 import { readFactSet } from '#lib/jobs/read-facts.ts'
@@ -18,7 +19,7 @@ import { explainedJson, explainedText } from './explain-text.ts'
 export interface Explained {
   readonly transitions: readonly Told[]
   /** That nobody acknowledged it, if that was told. */
-  readonly unacknowledged: readonly LedgerMessage[]
+  readonly unacknowledged: readonly ToldMessage[]
   /** The windows that led to it, from the last good one on, with what each was not enough for. */
   readonly before: readonly { readonly window: Window; readonly reason: string }[]
 }
@@ -26,7 +27,12 @@ export interface Explained {
 export interface Told {
   readonly alert: Alert
   /** What was decided about it, channel by channel; empty: the courier has not seen it yet. */
-  readonly messages: readonly LedgerMessage[]
+  readonly messages: readonly ToldMessage[]
+}
+
+/** A message, and how it stands with it. */
+export interface ToldMessage extends LedgerMessage {
+  readonly state: MessageState
 }
 
 /** `obstream explain`: from the log alone, so it works beside running services and on a copy. */
@@ -35,7 +41,7 @@ export const explain: CommandRun<readonly [string, ExplainFlags]> = async (sessi
   try {
     const explained = await lookUp(env, alertId)
     if (session.terminal.json) session.terminal.summary(explainedJson(explained))
-    else for (const line of explainedText(explained)) session.terminal.print(line)
+    else for (const line of explainedText(explained, env.clock.now())) session.terminal.print(line)
   } finally {
     await env.close()
   }
@@ -50,12 +56,12 @@ async function lookUp(env: Environment, alertId: string): Promise<Explained> {
   const partitions = (await env.log.offsets(topics.delivery.name)).length
   const partition = partitionOf(first.source, partitions)
   const ledger = await Ledger.open(env.log, codecOf(env, topics.delivery), { partition, sinceAt: first.decidedAt })
+  const circumstances = { ledger, fastAttempts: 1 + env.config.delivery.maxRetries, now: env.clock.now() }
+  const about = (subject: string): readonly ToldMessage[] =>
+    ledger.about(subject).map((message) => ({ ...message, state: stateOf(message, circumstances) }))
   return {
-    transitions: transitions.map((alert) => ({
-      alert,
-      messages: ledger.about(alertKey(alertId, alert.sequence)),
-    })),
-    unacknowledged: ledger.about(unacknowledgedSubject(alertId)),
+    transitions: transitions.map((alert) => ({ alert, messages: about(alertKey(alertId, alert.sequence)) })),
+    unacknowledged: about(unacknowledgedSubject(alertId)),
     before: first.about === 'breach' ? await windowsBefore(env, first) : [],
   }
 }

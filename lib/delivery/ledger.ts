@@ -93,6 +93,11 @@ export class Ledger {
     return [...(this.#lanes.get(name) ?? [])].map((key) => this.#messages.get(key)!)
   }
 
+  /** What was decided after a message in its lane, in that order; what was held back, too. */
+  after({ decision, order }: LedgerMessage): readonly LedgerMessage[] {
+    return this.lane(laneOf(decision)).filter((other) => other.order > order)
+  }
+
   /** All messages, in the order of their decisions. */
   messages(): Iterable<LedgerMessage> {
     return this.#messages.values()

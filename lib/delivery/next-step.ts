@@ -51,7 +51,7 @@ export function overtakenBy(later: readonly LedgerMessage[]): LedgerMessage | un
 }
 
 /** A correction of the past replaces nothing: the end of an alert must arrive, though it was corrected since. */
-function replacesOlder({ decision }: LedgerMessage): boolean {
+export function replacesOlder({ decision }: LedgerMessage): boolean {
   return decision.send && decision.messageType !== 'obs.alert.annotated'
 }
 

@@ -155,8 +155,10 @@ describe('explain', () => {
     expect(before).toContain(`${ID}\nopen, warning, since 2026-06-27T14:10:00Z`)
     expect(before).toContain('signals/2026-06-27T13:00:00Z/r0  breach  p95 7007 ms  n 4  errors 0')
     expect(before).toMatch(/Why not earlier\n.*2026-06-27T12:00:00Z – 13:00:00Z.*1 of 2/)
-    expect(before).toMatch(/0000 opened → ops: not delivered; the route warning names this channel/)
-    expect(before).toMatch(/attempt 1 at 2026-06-27T14:15:00Z: retry \(503\).*next at 2026-06-27T14:15:10Z/)
+    expect(before).toMatch(
+      /0000 opened → ops: not delivered yet, next attempt due since 2026-06-27T14:15:10Z; the route warning names this/,
+    )
+    expect(before).toMatch(/attempt 1 at 2026-06-27T14:15:00Z: retry \(503\)/)
     desk.goTo(NOON + 3 * HOUR_MS + QUARTER)
     await desk.latency()
     expect(await explain()).toMatch(/0000 opened → ops: delivered/)
