@@ -1,43 +1,84 @@
-import { readOpenAlerts } from '#lib/alerts/open-alerts.ts'
 import { compareCauses } from '#lib/cause.ts'
-import { DELIVERIES_SINCE_MS, type Delivery, readLastDeliveries } from '#lib/delivery/last-deliveries.ts'
+import type { Said, Silence, Standing } from '#lib/commands/standing.ts'
+import { type Delivery, readLastDeliveries } from '#lib/delivery/last-deliveries.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Alert, JobFact, SampleFact } from '#lib/facts.ts'
 import { readFacts } from '#lib/jobs/read-facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { causeOf } from '#lib/runtime/record-headers.ts'
-import { formatDuration, formatInstant, type Instant } from '#lib/time.ts'
+import type { Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { CommandRun } from '../program.ts'
 import type { StatusFlags } from '../status.ts'
-import { openExistingDesk } from './desk.ts'
+import { closedChannels } from './closed-channels.ts'
+import { atDesk, type OperatorDesk } from './operator.ts'
+import { statusJson, statusText } from './status-text.ts'
 
 /** `obstream status`: everything it tells is read from the log, so it works beside running services. */
-export const status: CommandRun<readonly [StatusFlags]> = async (session, flags) => {
-  const env = await openExistingDesk(session, 'status', flags)
-  try {
-    const found = await look(env, flags.deliveries)
-    if (session.terminal.json) session.terminal.summary(asJson(found))
-    else for (const line of asText(found, env.clock.now())) session.terminal.print(line)
-  } finally {
-    await env.close()
-  }
-  return undefined
-}
+export const status: CommandRun<readonly [StatusFlags]> = (session, flags) =>
+  atDesk(session, 'status', flags, async (desk) => {
+    const found = await look(desk, flags.deliveries)
+    if (session.terminal.json) session.terminal.summary(statusJson(found))
+    else for (const line of statusText(found, desk.env.clock.now())) session.terminal.print(line)
+    return undefined
+  })
 
-interface Found {
+/** What there is to tell. */
+export interface Found {
   readonly lastTickAt: Instant | null
   readonly sources: readonly { readonly source: string; readonly scheduledAt: Instant; readonly text: string }[]
   /** Samples that rollup, and facts that the alerter, has not folded yet. */
   readonly behind: Readonly<Record<string, number>>
-  readonly openAlerts: readonly Alert[]
-  /** The newest first. */
-  readonly lastDeliveries: readonly Delivery[]
+  readonly openAlerts: readonly OpenAlert[]
+  /** By name, each since when. */
+  readonly closedChannels: ReadonlyMap<string, Instant>
+  /** The newest first; `null`: nobody asked for them. */
+  readonly lastDeliveries: readonly Delivery[] | null
   readonly lastJob: (JobFact & { type: 'finished' }) | null
   readonly deadLetters: number
 }
 
-async function look(env: Environment, count: number): Promise<Found> {
+/** An open alert, and why nobody may hear of it. */
+export interface OpenAlert {
+  readonly alert: Alert
+  readonly acknowledged: Said | null
+  /** Those that hold it back now. */
+  readonly silences: readonly Silence[]
+}
+
+async function look(desk: OperatorDesk, count: number): Promise<Found> {
+  const { env } = desk
+  const standing = await desk.commands.standing()
+  const [deadLetters] = await env.log.offsets(topics.deadLetter.name)
+  return {
+    ...(await lookAtSamples(env)),
+    behind: {
+      rollup: await rollupLag(env.log),
+      alerter: await alerterLag(env.log),
+    },
+    openAlerts: await openAlertsWith(desk, standing),
+    closedChannels: await closedChannels(env, standing),
+    lastDeliveries: count === 0 ? null : await lastDeliveries(env, count),
+    lastJob: await lastJob(env),
+    deadLetters: deadLetters!.end - deadLetters!.earliest,
+  }
+}
+
+async function openAlertsWith(desk: OperatorDesk, standing: Standing): Promise<readonly OpenAlert[]> {
+  const now = desk.env.clock.now()
+  return (await desk.openAlerts()).map((alert) => ({
+    alert,
+    acknowledged: standing.acknowledgementOf(alert.alertId),
+    silences: standing.silencesFor(desk.labelsOf(alert), now),
+  }))
+}
+
+function lastDeliveries({ log, codecs, clock, config }: Environment, count: number): Promise<readonly Delivery[]> {
+  const fastAttempts = 1 + config.delivery.maxRetries
+  return readLastDeliveries(log, codecOf({ codecs }, topics.delivery), { now: clock.now(), count, fastAttempts })
+}
+
+async function lookAtSamples(env: Environment): Promise<Pick<Found, 'lastTickAt' | 'sources'>> {
   const sources = new Map<string, SampleFact & { type: 'probe' }>()
   let lastTickAt: Instant | null = null
   const sampleCodec = codecOf(env, topics.sample)
@@ -51,20 +92,11 @@ async function look(env: Environment, count: number): Promise<Found> {
       if (value.type === 'tick') lastTickAt = Math.max(lastTickAt ?? 0, value.at)
       else if (value.scheduledAt >= (sources.get(key)?.scheduledAt ?? 0)) sources.set(key, value)
   }
-  const [deadLetters] = await env.log.offsets(topics.deadLetter.name)
   return {
     lastTickAt,
     sources: [...sources]
       .map(([source, probe]) => ({ source, scheduledAt: probe.scheduledAt, text: textOf(probe) }))
       .toSorted((a, b) => (a.source < b.source ? -1 : 1)),
-    behind: {
-      rollup: await rollupLag(env.log),
-      alerter: await alerterLag(env.log),
-    },
-    openAlerts: await readOpenAlerts(env.log, codecOf(env, topics.alert)),
-    lastDeliveries: await readLastDeliveries(env.log, codecOf(env, topics.delivery), { now: env.clock.now(), count }),
-    lastJob: await lastJob(env),
-    deadLetters: deadLetters!.end - deadLetters!.earliest,
   }
 }
 
@@ -113,71 +145,4 @@ async function lastJob(env: Environment): Promise<Found['lastJob']> {
   }))
     if (value.type === 'finished') last = value
   return last
-}
-
-function asJson({ lastTickAt, sources, behind, openAlerts, lastDeliveries, lastJob, deadLetters }: Found): object {
-  return {
-    last_tick_at: lastTickAt === null ? null : formatInstant(lastTickAt),
-    sources: sources.map(({ source, scheduledAt, text }) => ({
-      source,
-      scheduled_at: formatInstant(scheduledAt),
-      last: text,
-    })),
-    behind,
-    open_alerts: openAlerts.map(({ alertId, severity, openedAt, reason }) => ({
-      id: alertId,
-      severity,
-      opened_at: formatInstant(openedAt),
-      reason,
-    })),
-    last_deliveries: lastDeliveries.map(deliveryJson),
-    last_job: lastJob && { job_id: lastJob.jobId, status: lastJob.status, error_code: lastJob.errorCode },
-    dead_letters: deadLetters,
-  }
-}
-
-function deliveryJson(delivery: Delivery): object {
-  const { at, channel, subject, messageId, messageType, result, status: code, attempts, nextAttemptAt } = delivery
-  return {
-    at: formatInstant(at),
-    channel,
-    subject,
-    message_type: messageType,
-    message_id: messageId,
-    result,
-    response_code: code,
-    attempts,
-    next_attempt_at: nextAttemptAt === null ? null : formatInstant(nextAttemptAt),
-  }
-}
-
-function asText(found: Found, now: Instant): readonly string[] {
-  const { lastTickAt, sources, behind, openAlerts, lastDeliveries, lastJob, deadLetters } = found
-  const age =
-    lastTickAt === null
-      ? 'never'
-      : `${formatInstant(lastTickAt)}, ${formatDuration(Math.round((now - lastTickAt) / 1_000) * 1_000)} ago`
-  return [
-    `last tick   ${age}`,
-    ...sources.map(({ source, scheduledAt, text }) => `source      ${source}  ${formatInstant(scheduledAt)}  ${text}`),
-    `behind      rollup ${behind['rollup']} samples, alerter ${behind['alerter']} facts`,
-    ...(openAlerts.length === 0
-      ? ['alerts      none is open']
-      : openAlerts.map(
-          ({ severity, alertId, reason }) => `alert       ${severity.toUpperCase()}  ${alertId}  ${reason}`,
-        )),
-    ...(lastDeliveries.length === 0
-      ? [`deliveries  none in ${formatDuration(DELIVERIES_SINCE_MS)}`]
-      : lastDeliveries.map((delivery) => `delivery    ${deliveryText(delivery)}`)),
-    `last job    ${lastJob ? `${lastJob.jobId} ${lastJob.status}${lastJob.errorMessage ? `: ${lastJob.errorMessage}` : ''}` : 'none'}`,
-    `unreadable  ${deadLetters} records in ${topics.deadLetter.name}`,
-  ]
-}
-
-function deliveryText(delivery: Delivery): string {
-  const { at, channel, subject, messageId, messageType, result, status: code, attempts, nextAttemptAt } = delivery
-  const how = `${result.replace('_', ' ')}${code === null ? '' : ` (${code})`}`
-  const tries = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`
-  const next = nextAttemptAt === null ? '' : `, next at ${formatInstant(nextAttemptAt)}`
-  return `${formatInstant(at)}  ${channel}  ${messageType} ${subject}  ${how}, ${tries}${next}  ${messageId}`
 }

@@ -272,7 +272,7 @@ describe('status', () => {
       attempted(slack, 1, {})[0]!,
     )
     const { summary } = await desk.run(['status', '--json'])
-    const common = { subject: OPS.subject, message_type: 'obs.alert.opened', next_attempt_at: null }
+    const common = { subject: OPS.subject, message_type: 'obs.alert.opened', next_attempt_at: null, overtaken_by: null }
     const deliveries = summary['last_deliveries'] as readonly Record<string, unknown>[]
     expect(deliveries.toSorted((a, b) => (String(a['channel']) < String(b['channel']) ? -1 : 1))).toEqual([
       {
