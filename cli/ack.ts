@@ -12,7 +12,10 @@ export function ackCommand(program: Program, run: CommandRun<readonly [alertId: 
   const command = program.root
     .command('ack')
     .description('acknowledge an open alert: no more reminders, and nobody else is called')
-    .argument('<alert-id>', 'as `obstream status` and the message name it')
+    .argument(
+      '<alert-id>',
+      'as `obstream status` and the message name it, or so much of it as no other open alert begins with; also the evidence link, the dedup key of PagerDuty, or the key of a transition',
+    )
   for (const flag of [...authorFlags(), alertConfigFlag()]) command.addOption(flag)
   command
     .addHelpText(

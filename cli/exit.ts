@@ -3,6 +3,7 @@ import type { ExitCode } from '#lib/errors.ts'
 import { errorCatalogue, exitCodes, isObstreamError, ObstreamError } from '#lib/errors.ts'
 import { ConfigError } from '#lib/runtime/config-faults.ts'
 import { createLogger } from '#lib/runtime/logger.ts'
+import { errorText } from './error-text.ts'
 import type { CliContext } from './session.ts'
 import { Terminal } from './terminal.ts'
 
@@ -16,7 +17,7 @@ export function reportFailure(context: CliContext, error: unknown, json: boolean
   if (error instanceof CommanderError) return reportUsage(context, error, json)
   const known = isObstreamError(error) ? error : unexpected(context, error)
   const terminal = new Terminal(context, { quiet: false, json })
-  terminal.error(`${known.message} [${known.code}]`)
+  terminal.error(errorText(known))
   if (json) terminal.summary(failureSummary(known))
   return known.exitCode
 }

@@ -12,7 +12,10 @@ export function explainCommand(program: Program, run: CommandRun<readonly [strin
   program.root
     .command('explain')
     .description('tell of one alert what was decided, from which windows, why not earlier, and what was sent to whom')
-    .argument('<alert-id>', 'as `obstream status`, a message or `obstream tail alert` shows it')
+    .argument(
+      '<alert-id>',
+      'as `obstream status`, a message or `obstream tail alert` shows it; also the evidence link, the dedup key of PagerDuty, or the key of a transition',
+    )
     .addOption(alertConfigFlag())
     .addHelpText(
       'after',

@@ -14,6 +14,7 @@ import { formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { composeTest } from '#services/alerter/messages/test-message.ts'
 import type { ChannelsRuns } from '../channels.ts'
+import { errorText } from '../error-text.ts'
 import type { AuthorFlags } from '../flags.ts'
 import type { Session } from '../session.ts'
 import { table } from '../terminal.ts'
@@ -52,7 +53,7 @@ async function closedOnLog(session: Session, loaded: LoadedConfig): Promise<Read
   } catch (error) {
     if (!isObstreamError(error)) throw error
     if (error.code !== 'OBS_INPUT_MISSING')
-      session.terminal.warn(`which channels are closed is not known: ${error.message} [${error.code}]`)
+      session.terminal.warn(`which channels are closed is not known: ${errorText(error)}`)
     return new Map()
   }
 }
@@ -107,7 +108,7 @@ export const testChannel: ChannelsRuns['test'] = (session, name, flags) =>
     const { messageId, commandId, answer } = await test(session, desk, channel, authorOf(session, flags))
     const refusal = refusalOf(name, answer)
     const isPutBack = closedAt !== undefined && !refusal
-    if (refusal) session.terminal.error(`${refusal.message} [${refusal.code}]`)
+    if (refusal) session.terminal.error(errorText(refusal))
     if (isPutBack) session.terminal.note(`${name}, closed since ${formatInstant(closedAt)}, is back in use`)
     session.terminal.summary({
       status: refusal ? 'error' : 'ok',

@@ -11,6 +11,7 @@ import { type ExitCode, isObstreamError, ObstreamError } from '#lib/errors.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { topics } from '#lib/topics.ts'
 import type { DeliverFlags } from '../deliver.ts'
+import { errorText } from '../error-text.ts'
 import type { AuthorFlags } from '../flags.ts'
 import type { CommandRun } from '../program.ts'
 import type { Session } from '../session.ts'
@@ -76,9 +77,18 @@ async function lookUp(
     : [...known.values()].map((place) => ({ ...place.message.decision, place }))
   const chosen = wanted.filter((each) => channel === undefined || each.channel === channel)
   if (chosen.length > 0) return chosen
+  throw noMessage(idOrFile, channel, wanted)
+}
+
+function noMessage(idOrFile: string, channel: string | undefined, there: readonly Wanted[]): ObstreamError {
+  if (there.length === 0 && isMessageId(idOrFile))
+    return new ObstreamError(
+      'OBS_COMMAND_NO_TARGET',
+      `no message in the log has the id ${idOrFile}; the ids stand in \`obstream status\`, \`obstream explain <alert-id>\` and the header webhook-id`,
+    )
   const to = channel === undefined ? '' : ` to ${channel}`
-  const present = new Map(wanted.map((each) => [each.channel, each.messageId]))
-  throw noTarget(`${idOrFile} names no message${to}`, channel ?? idOrFile, 'messages in it', present)
+  const present = new Map(there.map((each) => [each.channel, each.messageId]))
+  return noTarget(`${idOrFile} names no message${to}`, channel ?? idOrFile, 'messages in it', present)
 }
 
 function readText(path: string): string {
@@ -168,7 +178,7 @@ function sumUp({ terminal }: Session, done: readonly Done[]): ExitCode | undefin
     if (error && !answer && !isNothingSent) terminal.warn(error.message)
     else if (error) faults.push(error)
   }
-  for (const { message, code } of faults) terminal.error(`${message} [${code}]`)
+  for (const fault of faults) terminal.error(errorText(fault))
   const [first] = faults
   terminal.summary({
     status: first ? 'error' : 'ok',

@@ -10,6 +10,7 @@ import { codecOf, type Environment } from '#lib/runtime/environment.ts'
 import { topics } from '#lib/topics.ts'
 import { unacknowledgedSubject } from '#services/alerter/courier/subjects.ts'
 import { addToTally, decide, emptyTally, signalOf } from '#services/alerter/escalation.ts'
+import { alertIdIn } from '../alert-name.ts'
 import type { ExplainFlags } from '../explain.ts'
 import type { CommandRun } from '../program.ts'
 import { openExistingDesk } from './desk.ts'
@@ -36,10 +37,10 @@ export interface ToldMessage extends LedgerMessage {
 }
 
 /** `obstream explain`: from the log alone, so it works beside running services and on a copy. */
-export const explain: CommandRun<readonly [string, ExplainFlags]> = async (session, alertId, flags) => {
+export const explain: CommandRun<readonly [string, ExplainFlags]> = async (session, name, flags) => {
   const env = await openExistingDesk(session, 'explain', flags)
   try {
-    const explained = await lookUp(env, alertId)
+    const explained = await lookUp(env, alertIdIn(name))
     if (session.terminal.json) session.terminal.summary(explainedJson(explained))
     else for (const line of explainedText(explained, env.clock.now())) session.terminal.print(line)
   } finally {

@@ -65,23 +65,37 @@ export function authorOf({ context }: Session, { by, reason }: OptionalAuthorFla
   return { by: by ?? (USER || LOGNAME || 'somebody'), reason }
 }
 
+/** Fewer characters of a name are too few to mean one, as for git. */
+const SHORTEST_PREFIX = 4
+
+/**
+ * What of the present names is meant: the name itself, or what begins like it and no other does.
+ *
+ * @returns `undefined`: there is no such name
+ * @throws OBS_COMMAND_NO_TARGET when several begin so; they are listed
+ */
+export function meantBy(name: string, what: string, present: Present): string | undefined {
+  if (present.has(name)) return name
+  if (name.length < SHORTEST_PREFIX) return undefined
+  const candidates = [...present].filter(([known]) => known.startsWith(name))
+  if (candidates.length < 2) return candidates[0]?.[0]
+  throw noTarget(`${name} is the beginning of several`, name, what, new Map(candidates))
+}
+
+/** Names, each with what tells people which one it is. */
+type Present = ReadonlyMap<string, string>
+
 const MOST_LISTED = 10
 
 /**
  * A command names something that is not there; the message lists what there is, the most similar first.
  *
  * @param what in the plural
- * @param present names, each with what tells people which one it is
  */
-export function noTarget(
-  problem: string,
-  name: string,
-  what: string,
-  present: ReadonlyMap<string, string>,
-): ObstreamError {
+export function noTarget(problem: string, name: string, what: string, present: Present): ObstreamError {
   if (present.size === 0) return new ObstreamError('OBS_COMMAND_NO_TARGET', `${problem}; there are no ${what}`)
   const listed = nearestFirst(name, [...present.keys()]).slice(0, MOST_LISTED)
   const lines = listed.map((likely) => `  ${likely}  ${present.get(likely)}`)
   if (present.size > listed.length) lines.push(`  and ${present.size - listed.length} more`)
-  return new ObstreamError('OBS_COMMAND_NO_TARGET', `${problem}; ${what}:\n${lines.join('\n')}\n`)
+  return new ObstreamError('OBS_COMMAND_NO_TARGET', `${problem}; ${what}:\n${lines.join('\n')}`)
 }

@@ -21,6 +21,12 @@ test.each(codes)('%s ends a command with its exit code and its message on stderr
   })
 })
 
+test('of a message of several lines the code ends the first one', () => {
+  expect(report(new ObstreamError('OBS_LOG_BUSY', 'one of:\n  a\n  b\n'), false).stderr).toBe(
+    'error: one of: [OBS_LOG_BUSY]\n  a\n  b\n',
+  )
+})
+
 test('with --json the same stands on stdout as one object on one line', () => {
   const { stdout } = report(new ObstreamError('OBS_LOG_BUSY', 'two\nlines'), true)
   expect(stdout).toMatch(/^[^\n]+\n$/)

@@ -216,7 +216,9 @@ describe('nothing is sent or recorded', () => {
   test('to a channel that is not there; the likely ones are listed', async () => {
     expect(await refused(['channels', 'test', 'slak'])).toMatchObject({
       code: 65,
-      stderr: expect.stringMatching(/^error: there is no channel slak; channels:\n {2}slack {2}slack\n/),
+      stderr: expect.stringMatching(
+        /^error: there is no channel slak; channels: \[OBS_COMMAND_NO_TARGET\]\n {2}slack {2}slack\n/,
+      ),
     })
   })
 })

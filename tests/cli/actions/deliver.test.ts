@@ -141,13 +141,17 @@ describe('a message of the ledger', () => {
 
   test('that nobody has decided, or that goes elsewhere', async () => {
     await desk.claim(decided(OPS))
-    expect(await desk.run(['deliver', nameOf('pd').messageId])).toMatchObject({
+    const { messageId } = nameOf('pd')
+    expect(await desk.run(['deliver', messageId])).toMatchObject({
       code: 65,
-      stderr: expect.stringContaining('names no message; there are no messages in it [OBS_COMMAND_NO_TARGET]'),
+      stderr: `error: no message in the log has the id ${messageId}; the ids stand in \`obstream status\`, \`obstream explain <alert-id>\` and the header webhook-id [OBS_COMMAND_NO_TARGET]\n`,
     })
-    expect(await desk.run(['deliver', OPS.messageId, '--channel', 'pd'])).toMatchObject({
+    expect(await desk.run(['deliver', OPS.messageId, '--channel', 'pd', '--json'])).toMatchObject({
       code: 65,
-      stderr: expect.stringContaining(`names no message to pd; messages in it:\n  ops  ${OPS.messageId}`),
+      stderr: expect.stringContaining(
+        `names no message to pd; messages in it: [OBS_COMMAND_NO_TARGET]\n  ops  ${OPS.messageId}\n`,
+      ),
+      summary: { error_message: expect.stringMatching(/messages in it:\n {2}ops {2}msg_\w+$/) },
     })
   })
 })
