@@ -1,5 +1,7 @@
 import { formatMatchers } from '#lib/commands/matchers.ts'
+import { compileFilter } from '#lib/commands/matching.ts'
 import type { Silence, SilenceState } from '#lib/commands/standing.ts'
+import type { Matcher } from '#lib/facts.ts'
 import { formatInstant } from '#lib/time.ts'
 import type { CommandRun } from '../program.ts'
 import type { SilencesFlags } from '../silences.ts'
@@ -9,17 +11,23 @@ import { atDesk } from './operator.ts'
 type Listed = Silence & { readonly state: SilenceState }
 
 /** `obstream silences`: the active ones first, each kind in the order in which they end. */
-export const silences: CommandRun<readonly [SilencesFlags]> = (session, flags) =>
+export const silences: CommandRun<readonly [readonly Matcher[], SilencesFlags]> = (session, filter, flags) =>
   atDesk(session, 'silences', flags, async ({ env, commands }) => {
     const found = (await commands.standing()).silences(env.clock.now())
+    const fits = compileFilter(filter)
     const listed = found
-      .filter(({ state }) => flags.all === true || state !== 'expired')
+      .filter(({ state, matchers }) => (flags.all === true || state !== 'expired') && fits(matchers))
       .toSorted((a, b) => ORDER[a.state] - ORDER[b.state] || a.endsAt - b.endsAt)
     if (session.terminal.json) session.terminal.summary({ silences: listed.map(asJson) })
-    else if (listed.length === 0) session.terminal.note('nothing is silenced, and nothing will be')
+    else if (listed.length === 0) session.terminal.note(nothingWords(filter))
     else for (const line of table([HEAD, ...listed.map(asRow)])) session.terminal.print(line)
     return undefined
   })
+
+function nothingWords(filter: readonly Matcher[]): string {
+  if (filter.length === 0) return 'nothing is silenced, and nothing will be'
+  return `no silence has matchers that fit ${formatMatchers(filter)}`
+}
 
 const ORDER: Readonly<Record<SilenceState, number>> = { active: 0, pending: 1, expired: 2 }
 

@@ -35,6 +35,17 @@ export function compileMatchers(matchers: readonly Matcher[]): (labels: Labels) 
   return (labels) => tests.every((test) => test!(labels))
 }
 
+/**
+ * Whether a filter fits the matchers of a silence, as `amtool silence query` asks: they are labels to it, each with its value as
+ * it is written, whatever its operator. So `source=~"router.*"` finds `source="router_demo"`, and `source=router_demo` does not
+ * find `source=~"router.*"`. Without matchers it fits all.
+ */
+export function compileFilter(filter: readonly Matcher[]): (matchers: readonly Matcher[]) => boolean {
+  if (filter.length === 0) return () => true
+  const fits = compileMatchers(filter)
+  return (matchers) => fits(Object.fromEntries(matchers.map(({ name, value }) => [name, value])))
+}
+
 function compileMatcher({ name, op, value }: Matcher): ((labels: Labels) => boolean) | undefined {
   const valueIn = (labels: Labels): string => (Object.hasOwn(labels, name) ? labels[name]! : '')
   if (op === 'equal') return (labels) => valueIn(labels) === value

@@ -91,3 +91,28 @@ describe('unsilence', () => {
     })
   })
 })
+
+describe('silences', () => {
+  test('lists those whose matchers fit a filter', async () => {
+    const ids = new Map<string, string>()
+    for (const matcher of ['source=router_demo', 'source=~"router.*"', 'desk=fx']) {
+      const { summary } = await desk.run(['silence', matcher, 'about=no_data', '--for', '1h', ...said])
+      ids.set(matcher, summary['silence_id'] as string)
+    }
+    const found = async (...filter: readonly string[]) =>
+      ((await desk.run(['silences', ...filter, '--json'])).summary['silences'] as readonly { id: string }[]).map(
+        ({ id }) => [...ids].find(([, known]) => known === id)![0],
+      )
+    expect(await found()).toEqual([...ids.keys()])
+    expect(await found('source=router_demo')).toEqual(['source=router_demo'])
+    expect(await found('source=~"router.*"')).toEqual(['source=router_demo', 'source=~"router.*"'])
+    expect(await found('about=no_data', 'desk=fx')).toEqual(['desk=fx'])
+    expect(await found('desk!=fx, source!=router_demo')).toEqual(['source=~"router.*"'])
+    expect(await desk.run(['silences', 'source=gateway'])).toMatchObject({
+      stdout: '',
+      stderr: 'no silence has matchers that fit source="gateway"\n',
+    })
+    expect(await desk.run(['silences', 'source='])).toMatchObject({ code: 0 })
+    expect(await desk.run(['silences', 'source'])).toMatchObject({ code: 64 })
+  })
+})
