@@ -4,10 +4,17 @@ import { createHealthServer } from '#lib/runtime/health.ts'
 import type { LoadedConfig } from '#lib/runtime/load-config.ts'
 import type { RunningService } from '#lib/runtime/run.ts'
 import { createLifecycle, type Part } from '#lib/runtime/shutdown.ts'
+import { SECOND_MS } from '#lib/time.ts'
 import type { ServiceName } from '../serve.ts'
 import type { Session } from '../session.ts'
 import { Reloading } from './reload.ts'
 import { serviceStarts } from './services.ts'
+
+/**
+ * Longer than a request to a receiver may take (15 s), and the log after it (20 s in all): a courier that was asked to stop still
+ * hears of the request that runs, and says in the ledger how it went.
+ */
+const SERVICE_STOPS_WITHIN_MS = 25 * SECOND_MS
 
 /**
  * Runs services and their health endpoints until the process is interrupted or one of them fails.
@@ -81,5 +88,6 @@ function servicePart(
       running.set(name, service)
     },
     stop: () => running.get(name)!.stop(),
+    stopWithinMs: SERVICE_STOPS_WITHIN_MS,
   }
 }
