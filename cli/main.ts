@@ -7,6 +7,10 @@ import type { CliContext } from './session.ts'
 const context: CliContext = {
   env: process.env,
   cwd: process.cwd(),
+  // Not touched unless a command asks for it: a terminal would stay in its hands.
+  get stdin() {
+    return process.stdin
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   clock: systemClock,

@@ -11,6 +11,8 @@ import { Terminal } from './terminal.ts'
 
 /** The process a command runs in. */
 export interface CliContext extends Streams {
+  /** What a file called `-` is read from; default: nothing comes. */
+  readonly stdin?: AsyncIterable<Uint8Array | string>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly clock: Clock

@@ -5,7 +5,7 @@ import type { CommandRun, Program } from './program.ts'
 import { examples } from './program.ts'
 
 export interface VerifyMessageFlags {
-  /** From the data directory, as `body` is. */
+  /** From the data directory, as `body` is; one of them may be `-`, stdin. */
   readonly headers: string
   readonly body: string
   readonly secretEnv: string
@@ -27,11 +27,14 @@ export function verifyCommand(program: Program, runMessage: CommandRun<readonly 
     .addOption(
       new Option(
         '--headers <file>',
-        'its headers: lines `name: value`, after a request line or without one, or a JSON object; from the data directory',
+        'its headers: lines `name: value`, after a request line or without one, or a JSON object; from the data directory, - for stdin',
       ).makeOptionMandatory(),
     )
     .addOption(
-      new Option('--body <file>', 'its body, byte for byte as it came; from the data directory').makeOptionMandatory(),
+      new Option(
+        '--body <file>',
+        'its body, byte for byte as it came; from the data directory, - for stdin',
+      ).makeOptionMandatory(),
     )
     .addOption(
       new Option(
@@ -48,6 +51,7 @@ export function verifyCommand(program: Program, runMessage: CommandRun<readonly 
       'after',
       examples([
         'obstream verify message --headers headers.txt --body body.json',
+        'obstream verify message --headers headers.txt --body - < body.json',
         'obstream verify message --headers headers.json --body body.json --at 2026-06-27T23:10:04Z',
         'obstream verify message --headers headers.txt --body body.json --secret-env DESK_SECRET --previous-secret-env DESK_SECRET_OLD',
       ]),

@@ -8,6 +8,7 @@ import { previousVariable, readSecret, secretProblem } from '#lib/runtime/secret
 import { formatInstant, SECOND_MS } from '#lib/time.ts'
 import { parseHeaders } from '../header-text.ts'
 import type { CommandRun } from '../program.ts'
+import type { Session } from '../session.ts'
 import type { VerifyMessageFlags } from '../verify.ts'
 
 type Headers = Readonly<Record<string, string>>
@@ -16,12 +17,15 @@ type Right = Extract<Verified, { readonly ok: true }>
 /**
  * `obstream verify message`: needs no log and no configuration.
  *
- * @throws OBS_SIGNATURE_INVALID with the reason · OBS_INPUT_MISSING, OBS_INPUT_INVALID · OBS_CONFIG_INVALID without a secret
+ * @throws OBS_SIGNATURE_INVALID with the reason · OBS_INPUT_MISSING, OBS_INPUT_INVALID · OBS_CLI_USAGE · OBS_CONFIG_INVALID without a secret
  */
 export const verifyMessageFiles: CommandRun<readonly [VerifyMessageFlags]> = async (session, flags) => {
-  const { dataDir, context, terminal } = session
-  const headers = parseHeaders(readInput(dataDir, flags.headers).toString('utf8'), flags.headers)
-  const body = readInput(dataDir, flags.body)
+  const { context, terminal } = session
+  if (flags.headers === STDIN && flags.body === STDIN)
+    throw new ObstreamError('OBS_CLI_USAGE', 'headers and body cannot both come from stdin; put one of them in a file')
+  const headersText = (await readInput(session, flags.headers)).toString('utf8')
+  const headers = parseHeaders(headersText, flags.headers === STDIN ? 'stdin' : flags.headers)
+  const body = await readInput(session, flags.body)
   const secrets = secretsOf(flags, context.env)
   const verified = verifyMessage({ headers, body }, secrets, flags.at ?? context.clock.now())
   if (!verified.ok) throw new ObstreamError('OBS_SIGNATURE_INVALID', `the message is refused: ${verified.reason}`)
@@ -58,7 +62,11 @@ function replayWarning({ current }: SigningSecrets): string {
 
 const sentAt = (headers: Headers): string => formatInstant(Number(headers[WEBHOOK_HEADERS.timestamp]) * SECOND_MS)
 
-function readInput(dataDir: string, file: string): Buffer {
+const STDIN = '-'
+
+async function readInput({ dataDir, context }: Session, file: string): Promise<Buffer> {
+  if (file === STDIN)
+    return Buffer.concat((await Array.fromAsync(context.stdin ?? [])).map((part) => Buffer.from(part)))
   const path = resolve(dataDir, file)
   try {
     return readFileSync(path)

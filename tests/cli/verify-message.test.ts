@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,7 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { runCli } from '#cli/run-cli.ts'
 import { type SigningSecrets, signMessage } from '#lib/delivery/signature.ts'
 import { formatInstant, MINUTE_MS } from '#lib/time.ts'
-import { runBin } from '#tests/support/bin.ts'
+import { runBin, startBin } from '#tests/support/bin.ts'
 import { capturedContext } from '#tests/support/captured-context.ts'
 import { putFile } from '#tests/support/desk.ts'
 import { ManualClock } from '#tests/support/manual-clock.ts'
@@ -189,4 +190,31 @@ test('the real command needs no configuration and no log', async () => {
   const late = ['verify', 'message', ...FILES, '--at', formatInstant(SENT_AT + 6 * MINUTE_MS)]
   expect(await runBin(late, { cwd, env: { OBS_WEBHOOK_SECRET: NEW } })).toMatchObject({ code: 65, stdout: '' })
   expect(readdirSync(cwd)).toEqual(['body.json', 'headers.txt'])
+})
+
+describe('what is called - comes from stdin', () => {
+  /** A message of 200 KB comes in several pieces. */
+  const body = `${BODY}${' '.repeat(200_000)}`
+  const signed = signMessage({ id: 'msg_1', at: SENT_AT, body }, { current: NEW })
+  const run = async (flags: readonly string[], input: string) => {
+    const cwd = folderWith({ headers: JSON.stringify(signed), body })
+    const child = startBin(['verify', 'message', ...flags, '--at', formatInstant(SENT_AT)], {
+      cwd,
+      env: { OBS_WEBHOOK_SECRET: NEW },
+      stdin: 'pipe',
+    })
+    child.stdin!.end(input)
+    const [code] = await once(child, 'close')
+    return code
+  }
+
+  test('the body, byte for byte', async () => {
+    expect(await run(['--headers', 'headers.txt', '--body', '-'], body)).toBe(0)
+    expect(await run(['--headers', 'headers.txt', '--body', '-'], `${body}\n`)).toBe(65)
+  })
+
+  test('the headers, but not both', async () => {
+    expect(await run(['--headers', '-', '--body', 'body.json'], JSON.stringify(signed))).toBe(0)
+    expect(await run(['--headers', '-', '--body', '-'], '')).toBe(64)
+  })
 })

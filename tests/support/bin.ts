@@ -12,6 +12,8 @@ export interface BinOptions {
   readonly node?: string
   /** A command that runs it, as `strace` does; default none. */
   readonly under?: readonly string[]
+  /** Default: nothing is read from it. */
+  readonly stdin?: 'pipe'
 }
 
 export interface Ended {
@@ -23,7 +25,7 @@ export interface Ended {
 
 export function startBin(
   args: readonly string[],
-  { cwd, env = {}, node = process.execPath, under = [] }: BinOptions = {},
+  { cwd, env = {}, node = process.execPath, under = [], stdin }: BinOptions = {},
 ): ChildProcess {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('OBS_') && name !== 'NODE_OPTIONS'),
@@ -32,7 +34,7 @@ export function startBin(
   return spawn(program!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...inherited, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin ?? 'ignore', 'pipe', 'pipe'],
   })
 }
 
