@@ -1,5 +1,7 @@
+import { urlRefusals } from '#lib/delivery/address-guard.ts'
 import type { Answer } from '#lib/delivery/by-hand.ts'
 import type { DeliveryResult } from '#lib/delivery/facts.ts'
+import { type FaultKind, faultKind } from '#lib/delivery/transport-faults.ts'
 import { type ErrorCode, ObstreamError } from '#lib/errors.ts'
 import { formatInstant, type Instant } from '#lib/time.ts'
 
@@ -40,8 +42,36 @@ const advice: Readonly<Record<Exclude<DeliveryResult, 'accepted'>, Advice>> = {
   forbidden: {
     code: MEND,
     what: 'was not asked',
-    remedy: 'use HTTPS and a public address, or name the host under delivery.allow_hosts',
+    remedy: 'see what `channels` says of it in obstream.yaml, and what its variables hold',
   },
+}
+
+/** By what the URL says, for who has to write another one. */
+const urlRemedies: ReadonlyMap<string, string> = new Map([
+  [urlRefusals.unreadable, 'set the variable of its URL to a whole one, https://… and no quotes around it'],
+  [urlRefusals.scheme, 'set the variable of its URL to one that begins with https://'],
+  [urlRefusals.credentials, 'take them out of the URL; the secret of a webhook has a variable of its own'],
+  [urlRefusals.plain, 'use HTTPS, or name the host under delivery.allow_hosts'],
+])
+
+const faultRemedies: Readonly<Record<FaultKind, string>> = {
+  certificate:
+    'let its operator mend the certificate, or let this machine trust the authority behind it: NODE_EXTRA_CA_CERTS names a file',
+  protocol: 'see whether the port in its URL is the one of HTTPS',
+  name: 'see whether the host in its URL is written correctly',
+}
+
+const OTHER_ADDRESS = 'use a public address, or name the host under delivery.allow_hosts'
+
+/** What to do where the result alone would advise something beside the point. */
+function specialRemedy({ result, status, detail }: Answer): string | undefined {
+  if (status === 429) return 'it wants fewer requests: wait, then try again'
+  if (status !== null || detail === null) return undefined
+  const isAboutAddress = detail.includes('delivery.allow_hosts')
+  if (result === 'forbidden') return urlRemedies.get(detail) ?? (isAboutAddress ? OTHER_ADDRESS : undefined)
+  const kind = result === 'retry' ? faultKind(detail) : undefined
+  if (kind) return faultRemedies[kind]
+  return isAboutAddress ? 'else mend what resolves it, then try again' : undefined
 }
 
 /** Why a message was not accepted, and what to do. */
@@ -50,7 +80,10 @@ export function refusalOf(channel: string, answer: Answer): ObstreamError | null
   const { code, what, remedy } = advice[answer.result]
   const status = answer.status === null ? '' : ` (${answer.status})`
   const detail = answer.detail === null ? '' : `: ${printable(answer.detail)}`
-  return new ObstreamError(code, `the receiver of ${channel} ${what}${status}${detail}; ${remedy}`)
+  return new ObstreamError(
+    code,
+    `the receiver of ${channel} ${what}${status}${detail}; ${specialRemedy(answer) ?? remedy}`,
+  )
 }
 
 /** What a receiver wrote, for a terminal: on one line, and without what would move its cursor. */

@@ -53,6 +53,14 @@ export function isAllowed(allowed: readonly AllowedHost[], { protocol, hostname,
   return allowed.some((each) => each.hostname === wantedName && (each.port === null || each.port === wantedPort))
 }
 
+/** What `urlTextRefusal` says of a URL whose address is not yet the question. */
+export const urlRefusals = {
+  unreadable: 'the URL cannot be read',
+  scheme: 'the URL is not one of https',
+  credentials: 'the URL holds a user or a password',
+  plain: 'the URL is one of plain http, and delivery.allow_hosts does not name its host',
+} as const
+
 /**
  * Why a URL must not be posted to, as far as its text shows it: another scheme than `https` (or `http` to an allowed host), user
  * or password in it, a literal address that is not public. What a name resolves to is a question for the moment of connecting.
@@ -60,19 +68,19 @@ export function isAllowed(allowed: readonly AllowedHost[], { protocol, hostname,
  * @returns the reason, without any part of the URL; `null` when nothing speaks against it
  */
 export function urlRefusal(url: URL, allowed: readonly AllowedHost[]): string | null {
-  if (!DEFAULT_PORTS.has(url.protocol)) return 'the URL is not one of https'
-  if (url.username !== '' || url.password !== '') return 'the URL holds a user or a password'
+  if (!DEFAULT_PORTS.has(url.protocol)) return urlRefusals.scheme
+  if (url.username !== '' || url.password !== '') return urlRefusals.credentials
   if (isAllowed(allowed, url)) return null
-  if (url.protocol === 'http:') return 'the URL is one of plain http, and delivery.allow_hosts does not name its host'
+  if (url.protocol === 'http:') return urlRefusals.plain
   const hostname = canonical(url.hostname)
-  const range = isIP(hostname) === 0 ? null : addressRefusal(hostname)
-  return range && `the URL holds a ${range} address, and delivery.allow_hosts does not name it`
+  const refused = isIP(hostname) === 0 ? null : refusedAddress(hostname)
+  return refused && `the URL holds ${refused}, and delivery.allow_hosts does not name it`
 }
 
 /** `urlRefusal` of a text that may be no URL at all. */
 export function urlTextRefusal(text: string, allowed: readonly AllowedHost[]): string | null {
   const url = URL.parse(text)
-  return url === null ? 'the URL cannot be read' : urlRefusal(url, allowed)
+  return url === null ? urlRefusals.unreadable : urlRefusal(url, allowed)
 }
 
 /**
@@ -86,7 +94,7 @@ export function urlTextRefusal(text: string, allowed: readonly AllowedHost[]): s
  * meaning (168.63.129.16 of Azure) are public here.
  *
  * @param address canonical, as the resolver and the URL parser give it; anything else is refused
- * @returns the name of the range, to be read before the word "address"; `null` when it is public
+ * @returns the name of the range; `null` when it is public
  */
 export function addressRefusal(address: string): string | null {
   if (isIP(address) === 0) return 'unreadable'
@@ -94,6 +102,13 @@ export function addressRefusal(address: string): string | null {
   const range = parsed.range()
   if (range !== 'unicast') return rangeNames[range] ?? range
   return parsed.kind() === 'ipv6' && !parsed.match(GLOBAL_UNICAST) ? 'reserved' : null
+}
+
+/** `addressRefusal` in words: `a private address`, `an IPv4-mapped address`; `null` when it is public. */
+export function refusedAddress(address: string): string | null {
+  const range = addressRefusal(address)
+  // Only of `unique-local` the vowel does not sound like one.
+  return range && `${/^(?!uni)[aeiou]/i.test(range) ? 'an' : 'a'} ${range} address`
 }
 
 /** Ranges whose name in ipaddr.js a person would not read at once. */

@@ -6,7 +6,7 @@ import { buildConnector, EnvHttpProxyAgent, Pool } from 'undici'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Milliseconds } from '#lib/time.ts'
 import type { AllowedHost } from './address-guard.ts'
-import { addressRefusal, HOW_TO_WRITE_A_HOST, isAllowed, parseAllowedHost, urlTextRefusal } from './address-guard.ts'
+import { HOW_TO_WRITE_A_HOST, isAllowed, parseAllowedHost, refusedAddress, urlTextRefusal } from './address-guard.ts'
 import { describeFault, faultCode } from './transport-faults.ts'
 
 export interface PostRequest {
@@ -200,8 +200,8 @@ const lookUpPublic: LookupFunction = (hostname, options, callback) => {
   dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, [])
     for (const { address } of addresses) {
-      const range = addressRefusal(address)
-      if (range !== null) return callback(new AddressRefused(hostname, `${address}, a ${range} address`), [])
+      const refused = refusedAddress(address)
+      if (refused !== null) return callback(new AddressRefused(hostname, `${address}, ${refused}`), [])
     }
     callback(null, addresses)
   })

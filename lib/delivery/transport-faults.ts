@@ -59,6 +59,21 @@ export function describeFault(error: unknown): string {
   return meaning === undefined ? code : `${meaning} (${code})`
 }
 
+/** What kind of thing has to be mended. */
+export type FaultKind = 'certificate' | 'protocol' | 'name'
+
+const kinds: readonly (readonly [FaultKind, RegExp])[] = [
+  ['certificate', /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|UNABLE_TO_|ERR_TLS_CERT)/],
+  ['protocol', /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/],
+  ['name', /^ENOTFOUND$/],
+]
+
+/** Of a fault that `describeFault` has put in words; `undefined`: it says nothing more than that there was no answer. */
+export function faultKind(words: string): FaultKind | undefined {
+  const code = /\(([A-Z][A-Z0-9_]+)\)$/.exec(words)?.[1] ?? ''
+  return kinds.find(([, codes]) => codes.test(code))?.[0]
+}
+
 /** The most telling code in an error, in its causes and, when several addresses were tried, in the first one's error. */
 export function faultCode(error: unknown): string | undefined {
   const { code, cause, errors } = Object(error) as Fault

@@ -108,21 +108,21 @@ describe('a URL that leads to this machine', () => {
 
 describe('a name', () => {
   test.each([
-    ['127.0.0.1', 'loopback'],
-    ['::1', 'loopback'],
-    ['10.1.2.3', 'private'],
-    ['169.254.169.254', 'link-local'],
-    ['fd00:ec2::254', 'unique-local'],
-    ['100.64.0.1', 'carrier-grade NAT'],
-    ['::ffff:127.0.0.1', 'IPv4-mapped'],
-    ['64:ff9b::7f00:1', 'NAT64'],
+    ['127.0.0.1', 'a loopback'],
+    ['::1', 'a loopback'],
+    ['10.1.2.3', 'a private'],
+    ['169.254.169.254', 'a link-local'],
+    ['fd00:ec2::254', 'a unique-local'],
+    ['100.64.0.1', 'a carrier-grade NAT'],
+    ['::ffff:127.0.0.1', 'an IPv4-mapped'],
+    ['64:ff9b::7f00:1', 'a NAT64'],
   ])('that resolves to %s, which is %s, is not connected to, and may be tried again', async (address, range) => {
     resolving(address)
     const answer = await post(`https://hooks.example:${inside.port}/s3cr3t`)
     expect(classify(answer)).toEqual({
       result: 'retry',
       status: null,
-      detail: `not connected: the name hooks.example resolves to ${address}, a ${range} address; if it is meant to, name it under delivery.allow_hosts`,
+      detail: `not connected: the name hooks.example resolves to ${address}, ${range} address; if it is meant to, name it under delivery.allow_hosts`,
       retryAfter: null,
     })
     expect(inside.connections).toBe(0)
