@@ -6,6 +6,17 @@ export function nearestFirst(typed: string, texts: readonly string[]): readonly 
     .map(({ text }) => text)
 }
 
+/** What was probably meant; `undefined`: nothing is near enough, or it is typed correctly. */
+export function probablyMeant(typed: string, texts: readonly string[]): string | undefined {
+  const [nearest] = nearestFirst(typed, texts)
+  if (nearest === undefined) return undefined
+  const edits = editsBetween(typed, nearest)
+  return edits > 0 && edits <= Math.max(typed.length, nearest.length) / LETTERS_TO_AN_EDIT ? nearest : undefined
+}
+
+/** One letter in three may be wrong. */
+const LETTERS_TO_AN_EDIT = 3
+
 /** How many characters have to be put in, taken out or changed to make one text the other (Levenshtein). */
 function editsBetween(from: string, to: string): number {
   const wanted = [...to]

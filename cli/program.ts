@@ -1,6 +1,8 @@
-import { Command, type Option } from 'commander'
+import { Command, type ErrorOptions, type Option } from 'commander'
 import type { ExitCode } from '#lib/errors.ts'
 import { readBuildInfo } from '#lib/runtime/build-info.ts'
+import { errorText } from './error-text.ts'
+import { probablyMeant } from './nearest.ts'
 import type { CliContext, GlobalFlags, Session } from './session.ts'
 import { openSession } from './session.ts'
 
@@ -38,11 +40,11 @@ export function createProgram(context: CliContext): Program {
     .option('--config <file>', 'configuration file, from the data directory (default: obstream.yaml)')
     .option('--data-dir <dir>', 'where everything is kept (default: the current folder)')
     .helpCommand('help [command]', 'explain a command')
-    .showHelpAfterError('`obstream --help` and `obstream <command> --help` show what is possible, with examples.')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false, helpWidth: 120 })
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: (text) => void context.stderr.write(text),
+      outputError: (text, write) => write(`${errorText({ message: text, code: 'OBS_CLI_USAGE' })}\n`),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -75,10 +77,32 @@ class CommandWithTwins extends Command {
     return new CommandWithTwins(name)
   }
 
+  /** Says besides which command's help shows what is possible. */
+  override error(message: string, options?: ErrorOptions): never {
+    const meant = options?.code === 'commander.excessArguments' ? this.#meantBeside() : undefined
+    const helpful = meant === undefined || !this.parent ? this : this.parent
+    this.showHelpAfterError(`\`${pathOf(helpful).join(' ')} --help\` shows what is possible, with examples.`)
+    const better = meant && `error: unknown command '${this.args[0]}'\n(Did you mean ${meant}?)`
+    return super.error(better ?? message, options)
+  }
+
+  /** The command that was meant where a default one, which has no arguments, took its name for one. */
+  #meantBeside(): string | undefined {
+    const [typed = ''] = this.args
+    const beside = this.parent?.commands.map((command) => command.name()) ?? []
+    const meant = probablyMeant(typed, beside)
+    return meant && [...pathOf(this.parent!).slice(1), meant].join(' ')
+  }
+
   override addOption(option: Option): this {
     if (option.long) option.env(`OBS_${option.long.slice(2).replaceAll('-', '_').toUpperCase()}`)
     return super.addOption(option)
   }
+}
+
+/** `obstream`, `channels`, `test`. */
+function pathOf(command: Command): readonly string[] {
+  return [...(command.parent ? pathOf(command.parent) : []), command.name()]
 }
 
 /**

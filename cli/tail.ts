@@ -6,6 +6,7 @@ import { parseInstant } from '#lib/time.ts'
 import type { TopicDefinition } from '#lib/topics.ts'
 import { catalogue, findTopic } from '#lib/topics.ts'
 import { openReadableLog } from './existing-log.ts'
+import { probablyMeant } from './nearest.ts'
 import type { Program } from './program.ts'
 import { examples } from './program.ts'
 import { RecordText } from './record-text.ts'
@@ -47,9 +48,16 @@ export function tailCommand(program: Program): void {
 function topicNamed(name: string): TopicDefinition {
   const topic = findTopic(name) ?? findTopic(`obs.${name}.v1`)
   if (topic) return topic
+  const names = catalogue.map((known) => known.name)
+  const meant = probablyMeant(name, [...names.map(shortName), ...names])
   throw new InvalidArgumentError(
-    `There is no such topic; the catalogue has ${catalogue.map((known) => known.name).join(', ')}.`,
+    `There is no such topic${meant ? `; did you mean ${meant}?` : '.'} The catalogue has ${names.join(', ')}.`,
   )
+}
+
+/** `window` of `obs.window.v1`. */
+function shortName(name: string): string {
+  return name.replace(/^obs\.(.+)\.v1$/, '$1')
 }
 
 function parseFrom(text: string): TailFrom {
