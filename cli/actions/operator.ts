@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import { readOpenAlerts } from '#lib/alerts/open-alerts.ts'
 import { CommandTopic } from '#lib/commands/command-topic.ts'
 import { alertLabels, type Labels } from '#lib/commands/matching.ts'
@@ -62,7 +63,16 @@ export async function say(
 /** Whoever is logged in speaks, unless the flag names another. */
 export function authorOf({ context }: Session, { by, reason }: OptionalAuthorFlags): AuthorFlags {
   const { USER, LOGNAME } = context.env
-  return { by: by ?? (USER || LOGNAME || 'somebody'), reason }
+  return { by: by ?? (USER || LOGNAME || accountName()), reason }
+}
+
+/** Under cron and in containers no variable says who runs this. */
+function accountName(): string {
+  try {
+    return userInfo().username || 'somebody'
+  } catch {
+    return 'somebody' // the account has a number only
+  }
 }
 
 /** Fewer characters of a name are too few to mean one, as for git. */

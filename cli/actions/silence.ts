@@ -1,5 +1,5 @@
 import { formatMatchers } from '#lib/commands/matchers.ts'
-import { ALERT_LABELS, compileMatchers } from '#lib/commands/matching.ts'
+import { compileMatchers } from '#lib/commands/matching.ts'
 import type { SourceConfig } from '#lib/config.ts'
 import { ObstreamError } from '#lib/errors.ts'
 import type { Matcher } from '#lib/facts.ts'
@@ -8,6 +8,7 @@ import { DAY_MS, formatInstant, type Instant } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import type { CommandRun } from '../program.ts'
 import type { SilenceFlags } from '../silence.ts'
+import { doubtsAbout, labelNames } from './doubtful-matchers.ts'
 import { atDesk, type OperatorDesk, say } from './operator.ts'
 
 /** The log keeps a command this long, and a silence that it has forgotten is none. */
@@ -26,6 +27,7 @@ export const silence: CommandRun<readonly [readonly Matcher[], SilenceFlags]> = 
     const text = formatMatchers(matchers)
     const { terminal } = session
     terminal.note(`silence ${silenceId} holds from ${formatInstant(startsAt)} to ${formatInstant(endsAt)}: ${text}`)
+    for (const doubt of doubtsAbout(matchers, desk.env.config.sources)) terminal.warn(doubt)
     if (alerts.length + sources.length === 0) terminal.warn(nothingMatches(text, desk.env.config.sources))
     for (const id of alerts) terminal.note(`  open alert  ${id}`)
     for (const id of sources) terminal.note(`  source      ${id}`)
@@ -69,6 +71,5 @@ function sourcesOf({ env: { config } }: OperatorDesk, matchers: readonly Matcher
 }
 
 function nothingMatches(text: string, sources: readonly SourceConfig[]): string {
-  const names = new Set([...ALERT_LABELS, ...sources.flatMap(({ labels }) => Object.keys(labels))])
-  return `${text} matches no open alert and no configured source now; there are the names ${[...names].join(', ')}`
+  return `${text} matches no open alert and no configured source now; there are the names ${labelNames(sources).join(', ')}`
 }

@@ -116,3 +116,27 @@ describe('silences', () => {
     expect(await desk.run(['silences', 'source'])).toMatchObject({ code: 64 })
   })
 })
+
+describe('silence warns of what looks like a slip, and holds all the same', () => {
+  test.each([
+    ['severity="fatal"', 'severity="fatal" fits no alert, severity is warning or critical'],
+    ['severity!="fatal"', 'severity!="fatal" fits every alert, severity is warning or critical'],
+    ['severity=~"warn|crit"', 'severity=~"warn|crit" fits no alert, severity is warning or critical'],
+    ['about="breech"', 'about="breech" fits no alert, about is breach or no_data; did you mean breach?'],
+    ['sorce=router_demo', 'nothing has the label sorce; did you mean source?'],
+    ['quite_another!=router_demo', 'nothing has the label quite_another'],
+  ])('%s', async (matcher, warning) => {
+    const { code, stderr } = await desk.run(['silence', matcher, 'source=~".+"', '--for', '1h', ...said])
+    expect(code).toBe(0)
+    expect(stderr.split('\n')).toContain(`warning: ${warning}`)
+    expect(await commands()).toMatchObject([{ type: 'silence' }])
+  })
+
+  test.each(['severity=critical', 'severity=~"warn.*"', 'about!=no_data', 'desk=fx', 'source=another'])(
+    '%s looks like none',
+    async (matcher) => {
+      const { stderr } = await desk.run(['silence', matcher, 'source=~".+"', '--for', '1h', ...said])
+      expect(stderr).not.toMatch(/ fits | the label /)
+    },
+  )
+})
