@@ -92,6 +92,6 @@ const PLAN_WAIT_MS = 10_000
 
 function unknownAlert(alertId: string, alerts: readonly Alert[]): ObstreamError {
   const newest = [...new Set(alerts.map((alert) => alert.alertId))].slice(-5)
-  const known = newest.length === 0 ? 'there has been none yet' : `the newest are\n  ${newest.join('\n  ')}`
+  const known = newest.length === 0 ? 'there has been none yet' : `the newest are:\n  ${newest.join('\n  ')}`
   return new ObstreamError('OBS_ALERT_UNKNOWN', `there is no alert ${alertId}; ${known}`)
 }
