@@ -4,7 +4,7 @@ import { sha256Hex } from '#lib/codec/sha256.ts'
 import type { Standing } from '#lib/commands/standing.ts'
 import { type Answer, findMessages, handOf, type LedgerPlace, sendByHand, sendOnce } from '#lib/delivery/by-hand.ts'
 import { isMessageId, parseDryRun } from '#lib/delivery/dry-run-file.ts'
-import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
+import { isAccepted, obsoleteBy } from '#lib/delivery/next-step.ts'
 import { Outlets } from '#lib/delivery/outlets.ts'
 import { Pacers } from '#lib/delivery/pacer.ts'
 import { type ExitCode, isObstreamError, ObstreamError } from '#lib/errors.ts'
@@ -50,7 +50,7 @@ export const deliver: CommandRun<readonly [string, DeliverFlags]> = (session, id
     const sends = wanted.filter((each) => !unfit.get(each)).map(({ channel }) => channelNamed(env.config, channel).name)
     session.loadConfig({ alertConfigPath: flags.alertConfig, sends, warns: false })
     const outlets = new Outlets(env.config)
-    const send = sending(desk, outlets, authorOf(session, flags))
+    const send = sending(desk, outlets, { ...authorOf(session, flags), insists: flags.force === true })
     try {
       const done: Done[] = []
       for (const each of wanted) {
@@ -140,13 +140,17 @@ function unfitness(wanted: Wanted): ObstreamError | null {
 
 /** What the channel has heard of the same alert after this: an opening sent now would open what has ended. */
 function newerAccepted({ ledger, message }: LedgerPlace): string | undefined {
-  return overtakenBy(ledger.after(message))?.decision.subject
+  return obsoleteBy(message, ledger.laneWith(message))?.decision.subject
 }
 
 const unfit = (message: string): ObstreamError => new ObstreamError('OBS_DELIVERY_UNFIT', message)
 
 /** What sends one message; to a receiver only so often. */
-function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wanted: Wanted) => Promise<Done> {
+function sending(
+  desk: OperatorDesk,
+  outlets: Outlets,
+  { insists, ...author }: AuthorFlags & { readonly insists: boolean },
+): (wanted: Wanted) => Promise<Done> {
   const { clock, config } = desk.env
   const pacers = new Pacers(clock)
   const { signal } = new AbortController()
@@ -157,7 +161,7 @@ function sending(desk: OperatorDesk, outlets: Outlets, author: AuthorFlags): (wa
     const courier = handOf(commandId, author)
     const send = (): Promise<Answer> =>
       place
-        ? sendByHand(place, { clock, sender, courier, retryWaitMs: config.delivery.retryWaitMs })
+        ? sendByHand(place, { clock, sender, courier, insists, retryWaitMs: config.delivery.retryWaitMs })
         : sendOnce(sender, { messageId, body }, clock)
     try {
       const answer = (await pacers.inTurn(sender.paceKey, { intervalMs: sender.intervalMs, signal }, send))!

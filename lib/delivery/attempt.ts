@@ -3,6 +3,7 @@ import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import type { Classified } from './classify.ts'
 import type { DeliveryDecision, DeliveryOutcome, MessageName } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
+import { obsoleteBy } from './next-step.ts'
 
 /** What of a decision goes out. */
 export type Sendable = Pick<DeliveryDecision, 'messageId' | 'body'>
@@ -28,6 +29,8 @@ export interface Attempting {
   readonly clock: Clock
   /** Who makes the attempt; unique: an intent with it is ours. */
   readonly courier: string
+  /** It is sent though the channel has heard something newer. Default `false`. */
+  readonly insists?: boolean
   /** Asked when it is time to send. `undefined`: there is no such channel any more. */
   sender(): Sender | undefined
   /** When the message is due again; `null`: never. */
@@ -63,10 +66,21 @@ export async function makeAttempt(
   if (intent.courier !== courier || intent.at !== at) return null
   const beganAtMs = clock.monotonicMs()
   const isLate = Math.max(beganAtMs - saidAtMs, clock.now() - at) > LATEST_START_MS
-  const answer = isLate ? stoodStill : ((await by.sender()?.post(decision, at)) ?? noChannel)
+  const hindrance = isLate ? stoodStill : by.insists ? undefined : hindranceOf(ledger, decision)
+  const answer = hindrance ?? (await by.sender()?.post(decision, at)) ?? noChannel
   const durationMs = Math.round(clock.monotonicMs() - beganAtMs)
   await tell(ledger, name, { attempt, durationMs, answer }, by)
   return { answer, at, durationMs }
+}
+
+/** What others have said between the moment in which the attempt was due and our intent. */
+function hindranceOf(ledger: Ledger, decision: DeliveryDecision): Classified | undefined {
+  const message = ledger.message(decision)!
+  const lane = ledger.laneWith(message)
+  if (obsoleteBy(message, lane)) return overtaken
+  const isUnderWay = ({ order, attempts }: LedgerMessage): boolean =>
+    order < message.order && attempts.length > 0 && !attempts.at(-1)!.outcome
+  return lane.some((other) => isUnderWay(other) && !obsoleteBy(other, lane)) ? outOfTurn : undefined
 }
 
 /** Says of an attempt whose courier has said nothing for longer than one takes that it may have arrived. */
@@ -115,6 +129,18 @@ const stoodStill: Classified = {
   result: 'retry',
   detail:
     'nothing was sent: whoever wanted to stood still, or the log did, for so long that another one may have gone on',
+}
+
+const overtaken: Classified = {
+  ...unanswered,
+  result: 'retry',
+  detail: 'nothing was sent: the channel has heard something newer meanwhile',
+}
+
+const outOfTurn: Classified = {
+  ...unanswered,
+  result: 'retry',
+  detail: 'nothing was sent: an earlier message is being sent to the channel at the moment',
 }
 
 const neverTold: Classified = {

@@ -63,6 +63,8 @@ export interface ByHand {
   readonly sender: Sender
   /** `handOf`; unique, since an intent with it is ours. */
   readonly courier: string
+  /** Sent though the channel has heard something newer. */
+  readonly insists: boolean
   /** `delivery.retry_wait_seconds`. */
   readonly retryWaitMs: Milliseconds
 }
@@ -75,7 +77,7 @@ export interface ByHand {
  * @throws OBS_DELIVERY_UNDER_WAY when somebody else is making an attempt; nothing was sent then · what `Ledger.claim` throws
  */
 export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): Promise<Answer & { attempt: number }> {
-  const { clock, sender, courier } = by
+  const { clock, sender, courier, insists } = by
   if (isUnderWay(message, clock.now())) throw underWay(message.decision)
   const last = message.attempts.at(-1)
   if (last && !last.outcome) await concludeAttempt(ledger, message, { clock, nextAt: (_, at) => at })
@@ -83,6 +85,7 @@ export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): 
   const made = await makeAttempt(ledger, message, attempt, {
     clock,
     courier,
+    insists,
     sender: () => sender,
     nextAt: ({ retryAfter }, failedAt) => nextAfter(message, { retryAfter, failedAt }, by),
   })

@@ -5,7 +5,7 @@ import { ATTEMPT_TAKES_MS, type Attempting, concludeAttempt, makeAttempt, outcom
 import type { DeliveryOutcome } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
 import { laneOf } from './message-name.ts'
-import { isAccepted, isLongWait, type NextStep, nextStep, overtakenBy } from './next-step.ts'
+import { isAccepted, isLongWait, type NextStep, nextStep, obsoleteBy } from './next-step.ts'
 import type { Pacers } from './pacer.ts'
 import { shownRetryAfter } from './retry-after.ts'
 import { nextAttemptAt, type RetrySchedule } from './retry-schedule.ts'
@@ -21,8 +21,8 @@ export interface DispatcherDependencies {
   /** Called after each attempt, and each that somebody else has left without an outcome. */
   told(message: LedgerMessage, outcome: DeliveryOutcome): void
   /**
-   * Called while the newest outcome of a message is a failure: after each of them, when another message comes behind this one,
-   * and again at a later start. What it throws is met as a fault of the log.
+   * Called while the newest outcome of a message is a failure: after each of them, when the lane is asked to send, and again at
+   * a later start. What it throws is met as a fault of the log.
    */
   failed(message: LedgerMessage, outcome: DeliveryOutcome): Promise<void>
   /** Shared by all who send to the same receivers. */
@@ -40,7 +40,7 @@ const WATCH_MS = SECOND_MS
 interface Lane {
   readonly name: string
   readonly ledger: Ledger
-  /** Failures that `failed` has heard of, each with how much has come behind it. */
+  /** Failures that `failed` has heard of since something was decided. */
   readonly heard: Set<string>
   /** Something was decided since the ledger was looked at. */
   isChanged: boolean
@@ -79,6 +79,7 @@ export class Dispatcher {
     const known = this.#lanes.get(name)
     if (known) {
       known.isChanged = true
+      known.heard.clear()
       known.wake.abort()
       return
     }
@@ -124,8 +125,8 @@ export class Dispatcher {
         const hasWorked = await this.#step(lane)
         isBusy = hasWorked || lane.isChanged
       } catch (error) {
-        if (!isObstreamError(error) || !error.retryable) throw error
         if (this.#stopping.signal.aborted) break
+        if (!isObstreamError(error) || !error.retryable) throw error
         logger.warn({ error }, `the ledger cannot be kept: ${error.message}; nothing is sent meanwhile`)
         await clock.sleep(RETRY_LOG_MS, this.#stopping.signal)
       }
@@ -135,13 +136,12 @@ export class Dispatcher {
 
   /** @returns whether there was anything to do, or to wait for */
   async #step(lane: Lane): Promise<boolean> {
-    const messages = lane.ledger.lane(lane.name).filter(({ decision }) => decision.send)
-    for (const [i, message] of messages.entries()) {
-      const later = messages.slice(i + 1)
-      await this.#tellFailure(lane, message, later)
+    const messages = lane.ledger.lane(lane.name)
+    for (const message of messages.filter(({ decision }) => decision.send)) {
+      await this.#tellFailure(lane, message, messages)
       const schedule = this.#deps.schedule(message)
       const policy = { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts: 1 + schedule.maxRetries }
-      const step = nextStep(message, policy, { now: this.#deps.clock.now(), later })
+      const step = nextStep(message, policy, { now: this.#deps.clock.now(), lane: messages })
       if (step.kind === 'over') continue
       this.#setSlow(lane, step.kind === 'wait' && isLongWait(message, policy))
       await this.#take(lane, message, step)
@@ -164,10 +164,10 @@ export class Dispatcher {
     }
   }
 
-  async #tellFailure(lane: Lane, message: LedgerMessage, later: readonly LedgerMessage[]): Promise<void> {
+  async #tellFailure(lane: Lane, message: LedgerMessage, messages: readonly LedgerMessage[]): Promise<void> {
     const outcome = message.attempts.findLast((attempt) => attempt.outcome)?.outcome
-    if (!outcome || isAccepted(message) || overtakenBy(later)) return
-    const failure = `${message.decision.messageId} ${outcome.attempt} ${later.length}`
+    if (!outcome || isAccepted(message) || obsoleteBy(message, messages)) return
+    const failure = `${message.decision.messageId} ${outcome.attempt}`
     if (lane.heard.has(failure)) return
     await this.#deps.failed(message, outcome)
     lane.heard.add(failure)

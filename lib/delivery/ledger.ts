@@ -25,6 +25,8 @@ export interface LedgerPlace {
   readonly partition: number
   readonly sinceAt: Instant
   isAbout?(subject: string): boolean
+  /** Ends the reading of what the log holds already. */
+  readonly signal?: AbortSignal
 }
 
 /** By no more than this any two clocks of an installation differ; a sampler that is off by half a minute stops itself. */
@@ -46,12 +48,13 @@ export class Ledger {
   /** And those of each lane. */
   readonly #lanes = new Map<string, Set<string>>()
   readonly #gone = new Map<string, Instant>()
+  readonly #new = new Set<string>()
   #decided = 0
 
   private constructor(
     log: EventLog,
     codec: TopicCodec<DeliveryFact>,
-    place: Required<Omit<LedgerPlace, 'sinceAt'>> & { readonly from: Offset },
+    place: Required<Omit<LedgerPlace, 'sinceAt' | 'signal'>> & { readonly from: Offset },
   ) {
     const { partition, from, isAbout } = place
     this.#codec = codec
@@ -69,13 +72,20 @@ export class Ledger {
   static async open(
     log: EventLog,
     codec: TopicCodec<DeliveryFact>,
-    { partition, sinceAt, isAbout = () => true }: LedgerPlace,
+    { partition, sinceAt, isAbout = () => true, signal }: LedgerPlace,
   ): Promise<Ledger> {
     const from = (await log.offsets(topics.delivery.name, Math.max(sinceAt - CLOCKS_DIFFER_MS, 0)))[partition]!
       .atOrAfter
     const ledger = new Ledger(log, codec, { partition, from, isAbout })
-    await ledger.readOn()
-    return ledger
+    const stop = (): void => ledger.stop()
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      if (signal?.aborted) stop()
+      await ledger.readOn()
+      return ledger
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
   }
 
   /** The message, as far as has been read; `undefined`: nothing was decided. */
@@ -93,9 +103,16 @@ export class Ledger {
     return [...(this.#lanes.get(name) ?? [])].map((key) => this.#messages.get(key)!)
   }
 
-  /** What was decided after a message in its lane, in that order; what was held back, too. */
-  after({ decision, order }: LedgerMessage): readonly LedgerMessage[] {
-    return this.lane(laneOf(decision)).filter((other) => other.order > order)
+  /** The lane that a message stands in. */
+  laneWith({ decision }: Pick<LedgerMessage, 'decision'>): readonly LedgerMessage[] {
+    return this.lane(laneOf(decision))
+  }
+
+  /** The messages whose decisions were read since the last call, whoever made them. */
+  takeNew(): readonly LedgerMessage[] {
+    const messages = [...this.#new].flatMap((key) => this.#messages.get(key) ?? [])
+    this.#new.clear()
+    return messages
   }
 
   /** All messages, in the order of their decisions. */
@@ -173,6 +190,7 @@ export class Ledger {
 
   #remember(key: string, message: LedgerMessage): void {
     this.#messages.set(key, message)
+    this.#new.add(key)
     addTo(this.#subjects, message.decision.subject, key)
     addTo(this.#lanes, laneOf(message.decision), key)
   }

@@ -1,7 +1,7 @@
 import type { Instant } from '#lib/time.ts'
 import { ATTEMPT_TAKES_MS } from './attempt.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
-import { isAccepted, nextStep, overtakenBy, replacesOlder } from './next-step.ts'
+import { isAccepted, nextStep, obsoleteBy, replacementOf } from './next-step.ts'
 
 /** How it stands with a message, for people who ask for it. */
 export type MessageState =
@@ -15,7 +15,7 @@ export type MessageState =
   | { readonly kind: 'not_delivered'; readonly nextAttemptAt: Instant }
   /** Its last attempt was its last. `behind`: what is told in its place, when only for that nothing is tried any more. */
   | { readonly kind: 'given_up'; readonly behind: string | null }
-  /** The channel has accepted something newer of the same lane, so it is not sent any more. */
+  /** The channel has accepted something newer of the same lane, or is told its end, so it is not sent any more. */
   | { readonly kind: 'overtaken'; readonly by: string }
 
 /** What decides about a message beside itself. */
@@ -30,15 +30,15 @@ export interface MessageCircumstances {
 export function stateOf(message: LedgerMessage, { ledger, fastAttempts, now }: MessageCircumstances): MessageState {
   if (!message.decision.send) return { kind: 'held_back' }
   if (isAccepted(message)) return { kind: 'delivered' }
-  const later = ledger.after(message)
-  const newer = overtakenBy(later)
+  const lane = ledger.laneWith(message)
+  const newer = obsoleteBy(message, lane)
   if (newer) return { kind: 'overtaken', by: newer.decision.subject }
   const last = message.attempts.at(-1)
   if (!last) return { kind: 'waiting' }
   if (!last.outcome) return { kind: 'under_way' }
   const { nextAttemptAt } = last.outcome
   if (nextAttemptAt === null) return { kind: 'given_up', behind: null }
-  const step = nextStep(message, { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts }, { now, later })
+  const step = nextStep(message, { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts }, { now, lane })
   if (step.kind !== 'over') return { kind: 'not_delivered', nextAttemptAt }
-  return { kind: 'given_up', behind: later.findLast(replacesOlder)?.decision.subject ?? null }
+  return { kind: 'given_up', behind: replacementOf(message, lane)?.decision.subject ?? null }
 }

@@ -1,5 +1,5 @@
 import { type Instant, MINUTE_MS, type Milliseconds } from '#lib/time.ts'
-import type { DeliveryOutcome } from './facts.ts'
+import type { DeliveryDecision, DeliveryOutcome } from './facts.ts'
 import type { LedgerMessage } from './ledger.ts'
 
 /** What is to be done with a message now. */
@@ -20,18 +20,19 @@ export interface StepPolicy {
   readonly fastAttempts: number
 }
 
+/** What decides about a message beside itself. */
+export interface Surroundings {
+  readonly now: Instant
+  /** The messages of its lane, itself among them, in the order of their decisions. */
+  readonly lane: readonly LedgerMessage[]
+}
+
 /**
- * Decided by the ledger alone, so that every courier decides the same, and one that starts goes on as one that ran.
- *
- * @param later what was decided after it in its lane: when something newer waits, it is given its fast schedule and no more,
- *   and when something newer was accepted, nothing
+ * Decided by the ledger alone, so that every courier decides the same, and one that starts goes on as one that ran. When
+ * something newer waits in its lane, a message is given its fast schedule and no more; when it is obsolete, nothing.
  */
-export function nextStep(
-  message: LedgerMessage,
-  policy: StepPolicy,
-  { now, later }: { readonly now: Instant; readonly later: readonly LedgerMessage[] },
-): NextStep {
-  if (!message.decision.send || isAccepted(message) || overtakenBy(later)) return { kind: 'over' }
+export function nextStep(message: LedgerMessage, policy: StepPolicy, { now, lane }: Surroundings): NextStep {
+  if (!message.decision.send || isAccepted(message) || obsoleteBy(message, lane)) return { kind: 'over' }
   const last = message.attempts.at(-1)
   if (!last) return { kind: 'attempt', attempt: 1 }
   const { intent, outcome } = last
@@ -40,19 +41,38 @@ export function nextStep(
     return now < untilAt ? { kind: 'watch', untilAt } : { kind: 'conclude', attempt: intent.attempt }
   }
   if (outcome.nextAttemptAt === null) return { kind: 'over' }
-  if (intent.attempt >= policy.fastAttempts && later.some(replacesOlder)) return { kind: 'over' }
+  if (intent.attempt >= policy.fastAttempts && replacementOf(message, lane)) return { kind: 'over' }
   if (now < outcome.nextAttemptAt) return { kind: 'wait', untilAt: outcome.nextAttemptAt }
   return { kind: 'attempt', attempt: intent.attempt + 1 }
 }
 
-/** The newest message of those that a channel has taken, after which an older one is no longer sent; `undefined`: none. */
-export function overtakenBy(later: readonly LedgerMessage[]): LedgerMessage | undefined {
-  return later.findLast((message) => replacesOlder(message) && isAccepted(message))
+/**
+ * What makes that a message is not sent any more: a newer one that the channel has taken, or the end of what it tells of, when
+ * that was decided before it. Sent after either, it would open anew what has ended. `undefined`: nothing does.
+ */
+export function obsoleteBy(
+  { order, decision }: LedgerMessage,
+  lane: readonly LedgerMessage[],
+): LedgerMessage | undefined {
+  const isEnded = ({ decision: { send, messageType } }: LedgerMessage): boolean => send && ENDS.has(messageType)
+  const end = isCorrection(decision) ? undefined : lane.find((other) => other.order < order && isEnded(other))
+  return end ?? lane.findLast((other) => other.order > order && replacesOlder(other) && isAccepted(other))
 }
 
+/** The newest message that is told in the place of this one; `undefined`: it is the newest itself. */
+export function replacementOf({ order }: LedgerMessage, lane: readonly LedgerMessage[]): LedgerMessage | undefined {
+  return lane.findLast((other) => other.order > order && replacesOlder(other))
+}
+
+const ENDS: ReadonlySet<string | null> = new Set(['obs.alert.resolved', 'obs.sampler.back'])
+
 /** A correction of the past replaces nothing: the end of an alert must arrive, though it was corrected since. */
-export function replacesOlder({ decision }: LedgerMessage): boolean {
-  return decision.send && decision.messageType !== 'obs.alert.annotated'
+function replacesOlder({ decision }: LedgerMessage): boolean {
+  return decision.send && !isCorrection(decision)
+}
+
+function isCorrection({ messageType }: Pick<DeliveryDecision, 'messageType'>): boolean {
+  return messageType === 'obs.alert.annotated'
 }
 
 /** Who is asked to wait longer than this is as good as away. */

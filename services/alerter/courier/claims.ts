@@ -10,7 +10,7 @@ import type { Instant } from '#lib/time.ts'
 import type { Notice } from '../messages/compose.ts'
 import { isMessageFor } from '../messages/compose.ts'
 import type { CourierCounters } from '../metrics.ts'
-import { avoidingGone, endOfWhatWasTold, type Verdict } from './decide.ts'
+import { avoidingGone, endOfWhatWasTold, type Question, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
 import type { EpisodeBook, Transition } from './episode-book.ts'
 import { contextOf, noticeOf } from './notices.ts'
@@ -29,6 +29,8 @@ export interface ClaimsDependencies {
 export interface Decided {
   readonly verdicts: readonly Verdict[]
   readonly standing: Standing
+  /** What was asked; `undefined` where nothing but its end is told of an alert. */
+  readonly question?: Question
 }
 
 /**
@@ -41,6 +43,8 @@ export class Claims {
   readonly book: EpisodeBook
   readonly ledger: Ledger
   readonly #signal: AbortSignal
+  /** By alert id. */
+  readonly #turns = new Map<string, Promise<void>>()
   /** By hash. */
   readonly #awaited = new Map<string, Promise<Plan | undefined>>()
 
@@ -54,6 +58,20 @@ export class Claims {
     this.book = place.book
     this.ledger = place.ledger
     this.#signal = signal
+  }
+
+  /** One decision about an alert at a time: each rests on all that was decided before it. */
+  inTurn<Result>(alertId: string, decide: () => Promise<Result>): Promise<Result> {
+    const turn = (this.#turns.get(alertId) ?? Promise.resolve()).then(decide)
+    const ended = turn.then(
+      () => {},
+      () => {},
+    )
+    this.#turns.set(alertId, ended)
+    void ended.then(() => {
+      if (this.#turns.get(alertId) === ended) this.#turns.delete(alertId)
+    })
+    return turn
   }
 
   /** Whether anything was decided about it. */
@@ -75,7 +93,7 @@ export class Claims {
   }
 
   /**
-   * Decides about a subject, as far as nobody has.
+   * Decides about a subject, as far as nobody has. In the alert's turn.
    *
    * @param transition the one that messages tell of
    * @returns what is decided now and was not before
@@ -87,7 +105,7 @@ export class Claims {
     return [...claimed, ...(await this.tellEnd(transition.alert.alertId))]
   }
 
-  /** Decides to tell the end of an alert to those who were told of it and know nothing of its end. @returns as `claim` */
+  /** Decides to tell the end of an alert to those who were told of it and know nothing of its end. In its turn. @returns as `claim` */
   async tellEnd(alertId: string): Promise<readonly LedgerMessage[]> {
     const end = this.book.episodes.get(alertId)?.transitions.findLast(({ alert }) => alert.kind === 'resolved')
     if (!end || !this.isDecided(end)) return []
@@ -109,11 +127,12 @@ export class Claims {
     return plan
   }
 
-  async #append(subject: string, transition: Transition, { verdicts: judged, standing }: Decided): Promise<void> {
+  async #append(subject: string, transition: Transition, decided: Decided): Promise<void> {
     const config = this.deps.config()
     const { env, channels, locale } = config
     const { alert } = transition
-    const verdicts = avoidingGone(judged, (channel) => this.#goneSince(channel, standing), config.delivery.fallback)
+    const { standing } = decided
+    const verdicts = avoidingGone(decided, (channel) => this.#goneSince(channel, standing), config.delivery.fallback)
     const told = new Set(this.ledger.about(subject).flatMap(({ decision }) => (decision.send ? decision.channel : [])))
     for (const { channel: name, send } of verdicts) {
       const channel = channels.find((candidate) => candidate.name === name)

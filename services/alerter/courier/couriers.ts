@@ -44,13 +44,19 @@ export class Couriers {
     }
   }
 
-  /** Resolves when all that the log holds is told, or past its fast schedule. For a process that has all partitions. */
+  /** Resolves when all that the log holds is told, or past its fast schedule, or at `stop`. For a process that has all partitions. */
   async settled(): Promise<void> {
     const partitions = (await this.#deps.log.offsets(topics.alert.name)).length
     for (;;) {
-      const couriers = [...this.#taken.values()].flatMap(({ courier }) => courier ?? [])
-      if (couriers.length === partitions) return void (await Promise.all(couriers.map((courier) => courier.settled())))
-      await Promise.race([this.#started.promise, this.ended])
+      const couriers = this.#couriers()
+      if (this.#stopping.signal.aborted) return
+      if (couriers.length < partitions) await Promise.race([this.#started.promise, this.ended])
+      else {
+        await Promise.all(couriers.map((courier) => courier.settled()))
+        // A partition that was given up and taken anew meanwhile has another one.
+        const now = new Set(this.#couriers())
+        if (couriers.every((courier) => now.has(courier))) return
+      }
     }
   }
 
@@ -62,7 +68,12 @@ export class Couriers {
   /** Lets running requests end; what waits is told by the next start. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#started.resolve()
     await Promise.all([...this.#taken.values()].map(({ courier }) => courier?.stop()))
+  }
+
+  #couriers(): readonly PartitionCourier[] {
+    return [...this.#taken.values()].flatMap(({ courier }) => courier ?? [])
   }
 
   #take(taken: Taken): void {

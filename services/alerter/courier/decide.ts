@@ -93,11 +93,7 @@ function judge(question: Question, channel: string): Verdict {
   if (question.isSuperseded)
     return held(channel, 'superseded', 'found late, when the log held a newer transition of this alert already')
   if (alert.kind === 'annotated') return tell(channel, 'told_before', 'a correction of what this channel was told')
-  return (
-    suppressed(question, channel) ??
-    heldFlapping(question, channel) ??
-    sent(question, tell(channel, 'routed', routeWords(question, told.includes(channel))))
-  )
+  return heldOrSent(question, tell(channel, 'routed', routeWords(question, told.includes(channel))))
 }
 
 /** The end of an alert, for a channel that was told of it. */
@@ -139,10 +135,11 @@ export function decideUnacknowledged(channels: readonly string[], withinWords: s
 /**
  * Verdicts as they become when some channels are gone: nothing is sent there, and the fallback is told in their place.
  *
+ * @param question what was asked; without it nothing is held back from the fallback
  * @param goneSince when a channel said that it is gone; `null`: it is there
  */
 export function avoidingGone(
-  verdicts: readonly Verdict[],
+  { verdicts, question }: { readonly verdicts: readonly Verdict[]; readonly question?: Question },
   goneSince: (channel: string) => Instant | null,
   fallback: string | null,
 ): readonly Verdict[] {
@@ -153,7 +150,8 @@ export function avoidingGone(
   const gone = judged.find(({ code }) => code === 'channel_gone')
   const isTold = judged.some(({ channel }) => channel === fallback)
   if (!gone || fallback === null || isTold || goneSince(fallback) !== null) return judged
-  return [...judged, fallbackVerdict(fallback, { kind: 'gone', channel: gone.channel })]
+  const verdict = fallbackVerdict(fallback, { kind: 'gone', channel: gone.channel })
+  return [...judged, question ? heldOrSent(question, verdict) : verdict]
 }
 
 function goneWords(at: Instant): string {
@@ -170,8 +168,14 @@ export interface Failure {
 
 /** What the fallback is told in the place of a channel that failed; operators hold back from it what they hold back from others. */
 export function decideFallback(question: Question, { channel, attempts, fallback }: Failure): Verdict {
-  const withheld = question.alert.kind === 'resolved' ? undefined : suppressed(question, fallback)
-  return withheld ?? fallbackVerdict(fallback, { kind: 'failed', channel, attempts })
+  return heldOrSent(question, fallbackVerdict(fallback, { kind: 'failed', channel, attempts }))
+}
+
+/** What is to be sent, unless operators hold it back, or it flaps and that was told. */
+function heldOrSent(question: Question, verdict: Verdict): Verdict {
+  if (question.alert.kind === 'resolved') return sent(question, verdict)
+  const { channel } = verdict
+  return suppressed(question, channel) ?? heldFlapping(question, channel) ?? sent(question, verdict)
 }
 
 /** The fallback knows nothing of an alert that has ended. */

@@ -88,9 +88,11 @@ export function flappingSince(
   { changes: limit, withinMs }: { readonly changes: number; readonly withinMs: Milliseconds },
 ): readonly Change[] {
   const known = changesOf(book, alert).filter(({ at }) => at <= alert.decidedAt)
-  const isTooMany = ({ at }: Change, i: number): boolean =>
-    known.slice(0, i + 1).filter((before) => before.at > at - withinMs).length >= limit
-  const calm = known.findLastIndex((change, i) => !isTooMany(change, i))
+  let [calm, oldest] = [-1, 0]
+  for (const [i, { at }] of known.entries()) {
+    while (known[oldest]!.at <= at - withinMs) oldest++
+    if (i - oldest + 1 < limit) calm = i
+  }
   return known.slice(calm + 1)
 }
 

@@ -7,37 +7,42 @@ import { questionAbout } from './question.ts'
 import { alertIdOf, unacknowledgedSubject } from './subjects.ts'
 
 /**
- * Whether the fallback is told in the place of a channel that has failed, and what: how the alert is now, not how it was when
- * the channel began to fail. An alert that has ended meanwhile is not told to who knew nothing of it.
- *
- * @returns the messages that were decided
+ * Decides whether the fallback is told in the place of a channel that has failed, and what: how the alert is now, not how it
+ * was when the channel began to fail. An alert that has ended meanwhile is not told to who knew nothing of it.
  */
-export async function decideInstead(claims: Claims, message: LedgerMessage): Promise<readonly LedgerMessage[]> {
-  const { deps, ledger } = claims
-  const { fallback, fallbackAfter } = deps.config().delivery
-  const { subject, channel, code } = message.decision
-  if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return []
-  const place = placeOf(claims, subject)
-  if (!place || hasHeardEnough(claims, message, place)) return []
-  const { failed, newest } = place
-  const isNews = newest.alert.kind !== 'resolved' || isNewsOfAnEnd(claims, place)
-  const about = isNews && subject !== unacknowledgedSubject(newest.alert.alertId) ? newest.key : subject
-  if (ledger.message({ subject: about, channel: fallback })) return []
+export async function decideInstead(claims: Claims, message: LedgerMessage): Promise<void> {
+  const { fallback, fallbackAfter } = claims.deps.config().delivery
+  const { channel, code, subject } = message.decision
+  if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return
   const failure: Failure = { channel, attempts: message.attempts.length, fallback }
-  const standing = await deps.commands.standing()
-  if (!isNews) return claims.claim(subject, failed, { verdicts: [noLongerNews(failure)], standing })
-  const verdict = decideFallback(await questionAbout(newest, claims, standing), failure)
-  return claims.claim(about, newest, { verdicts: [verdict], standing })
+  await claims.inTurn(alertIdOf(subject), () => takeOver(claims, message, failure))
+}
+
+async function takeOver(claims: Claims, message: LedgerMessage, failure: Failure): Promise<void> {
+  const { subject } = message.decision
+  const place = placeOf(claims, subject)
+  if (!place || hasHeardEnough(claims, message, place)) return
+  const { failed, newest } = place
+  const isNews = newest.alert.kind !== 'resolved' || isNewsOfAnEnd(claims, message, place)
+  const about = isNews && subject !== unacknowledgedSubject(newest.alert.alertId) ? newest.key : subject
+  if (claims.ledger.message({ subject: about, channel: failure.fallback })) return
+  const standing = await claims.deps.commands.standing()
+  if (!isNews) return void (await claims.claim(subject, failed, { verdicts: [noLongerNews(failure)], standing }))
+  const question = await questionAbout(newest, claims, standing)
+  await claims.claim(about, newest, { verdicts: [decideFallback(question, failure)], standing, question })
 }
 
 interface Place {
   /** The transition that a message tells of. */
   readonly failed: Transition
-  /** How the alert is now: the newest transition that was decided about. A correction changes nothing of that. */
+  /** How the alert is now. A correction changes nothing of that. */
   readonly newest: Transition
 }
 
-/** `undefined`: the alert is long over, or the message tells of a correction, which concerns nobody else. */
+/**
+ * `undefined`: the alert is long over, the message tells of a correction, which concerns nobody else, or something newer is about
+ * to be decided, after which this is asked again.
+ */
 function placeOf(claims: Claims, subject: string): Place | undefined {
   const alertId = alertIdOf(subject)
   const transitions = claims.book.episodes.get(alertId)?.transitions ?? []
@@ -45,8 +50,9 @@ function placeOf(claims: Claims, subject: string): Place | undefined {
     subject === unacknowledgedSubject(alertId)
       ? transitions.findLast(isCritical)
       : transitions.find(({ key }) => key === subject)
-  const newest = transitions.findLast((each) => each.alert.kind !== 'annotated' && claims.isDecided(each))
-  return failed && newest && failed.alert.kind !== 'annotated' ? { failed, newest } : undefined
+  const newest = transitions.findLast(({ alert }) => alert.kind !== 'annotated')
+  if (!failed || !newest || failed.alert.kind === 'annotated' || !claims.isDecided(newest)) return undefined
+  return { failed, newest }
 }
 
 /** Of a message that was given up, and of an alert that has gone on since, the fallback hears by what it was told already. */
@@ -55,7 +61,14 @@ function hasHeardEnough(claims: Claims, message: LedgerMessage, { failed, newest
   return isGivenUp(message) && failed !== newest && told.includes(claims.deps.config().delivery.fallback!)
 }
 
-/** An end is told in the place of a channel that could not be told just that, and not when it is long past. */
-function isNewsOfAnEnd({ deps }: Claims, { failed, newest }: Place): boolean {
-  return failed === newest && deps.clock.now() - newest.alert.decidedAt <= NEWS_MS
+/** An end is told in the place of a channel that knows of the alert and could not be told just that, when it is not long past. */
+function isNewsOfAnEnd(claims: Claims, message: LedgerMessage, { failed, newest }: Place): boolean {
+  const isRecent = claims.deps.clock.now() - newest.alert.decidedAt <= NEWS_MS
+  const lane = claims.ledger.laneWith(message)
+  return failed === newest && isRecent && lane.some((other) => other.order < message.order && mayBeKnown(other))
+}
+
+/** Whether the channel has taken it, or may have. */
+function mayBeKnown({ attempts }: LedgerMessage): boolean {
+  return attempts.some(({ outcome }) => !outcome || outcome.result === 'accepted' || outcome.result === 'unknown')
 }

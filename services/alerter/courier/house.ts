@@ -34,6 +34,7 @@ const REMEMBERS_MS = 30 * DAY_MS
 export class House {
   readonly #deps: HouseDependencies
   readonly #dispatcher: Dispatcher
+  readonly #stopping = new AbortController()
   #ledger: Promise<Ledger> | null = null
 
   constructor(deps: HouseDependencies) {
@@ -58,7 +59,7 @@ export class House {
   /** Goes on with what an earlier courier has decided to tell. */
   async resume(): Promise<void> {
     const ledger = await this.#open()
-    for (const message of ledger.messages()) this.#send(ledger, message)
+    this.#sendNew(ledger)
     for (const subject of new Set([...ledger.messages()].map(({ decision }) => decision.subject)))
       await this.#completeEnd(ledger, subject)
   }
@@ -75,7 +76,7 @@ export class House {
     const ledger = await this.#open()
     await ledger.readOn()
     if (ledger.about(subject).length === 0) await this.#claim(ledger, { subject, notice }, verdictsOf(channels, reason))
-    for (const message of ledger.about(subject)) this.#send(ledger, message)
+    this.#sendNew(ledger)
   }
 
   /** Tells that something is over to those who were told that it had begun. */
@@ -83,7 +84,7 @@ export class House {
     const ledger = await this.#open()
     await ledger.readOn()
     await this.#claimEnd(ledger, begun, notice, reason)
-    for (const message of ledger.about(endOf(begun)!)) this.#send(ledger, message)
+    this.#sendNew(ledger)
   }
 
   /** A channel that takes nothing any more: its owner is told on another one, once a day. */
@@ -103,6 +104,7 @@ export class House {
 
   /** Lets running requests end; what waits is told by the next start. Idempotent. */
   async stop(): Promise<void> {
+    this.#stopping.abort()
     await this.#dispatcher.stop(await this.#ledger?.catch(() => undefined))
   }
 
@@ -116,8 +118,8 @@ export class House {
     if (isOver || ledger.message({ subject, channel: fallback })) return
     const note = { kind: 'failed', channel, attempts: message.attempts.length } as const
     await this.#claim(ledger, { subject, notice: houseNoticeOf(message.decision) }, [fallbackVerdict(fallback, note)])
-    this.#send(ledger, ledger.message({ subject, channel: fallback })!)
     await this.#completeEnd(ledger, subject)
+    this.#sendNew(ledger)
   }
 
   /** Who was told of a beginning after its end was decided is told the end, too. */
@@ -126,7 +128,7 @@ export class House {
     const [first] = end === undefined ? [] : ledger.about(end)
     if (!first) return
     await this.#claimEnd(ledger, begun, houseNoticeOf(first.decision), first.decision.reason)
-    for (const message of ledger.about(end!)) this.#send(ledger, message)
+    this.#sendNew(ledger)
   }
 
   async #claimEnd(ledger: Ledger, begun: string, notice: HouseNotice, reason: string): Promise<void> {
@@ -154,7 +156,8 @@ export class House {
   /** One that could not be opened is opened anew at the next call. */
   #open(): Promise<Ledger> {
     const { log, codec, clock } = this.#deps
-    const place = { partition: PARTITION, sinceAt: clock.now() - REMEMBERS_MS, isAbout: isOfHouse }
+    const { signal } = this.#stopping
+    const place = { partition: PARTITION, sinceAt: clock.now() - REMEMBERS_MS, isAbout: isOfHouse, signal }
     this.#ledger ??= Ledger.open(log, codec, place).catch((error: unknown) => {
       this.#ledger = null
       throw error
@@ -162,8 +165,10 @@ export class House {
     return this.#ledger
   }
 
-  #send(ledger: Ledger, message: LedgerMessage): void {
-    if (message.decision.send && !isAccepted(message)) this.#dispatcher.send(ledger, message)
+  /** Whatever was decided, by whomever. */
+  #sendNew(ledger: Ledger): void {
+    for (const message of ledger.takeNew())
+      if (message.decision.send && !isAccepted(message)) this.#dispatcher.send(ledger, message)
   }
 }
 

@@ -49,8 +49,8 @@ export async function decideOnce(env: Environment, interrupted: AbortSignal): Pr
     const claims = new Claims(deps, { book, ledger }, interrupted)
     for (const transition of book.undecided.values()) {
       const isKnown = ledger.about(transition.key).length > 0
-      const messages = await decideTransition(claims, transition)
-      if (!isKnown) tried.push(...messages.map(({ decision }) => ({ partition, decision })))
+      await decideTransition(claims, transition)
+      if (!isKnown) tried.push(...ledger.about(transition.key).map(({ decision }) => ({ partition, decision })))
     }
   }
   return tried

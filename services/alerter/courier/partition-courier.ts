@@ -1,15 +1,14 @@
 import type { TopicCodec } from '#lib/codec/avro.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
-import type { LedgerMessage } from '#lib/delivery/ledger.ts'
-import { laneOf } from '#lib/delivery/message-name.ts'
-import { isAccepted, overtakenBy } from '#lib/delivery/next-step.ts'
-import { isObstreamError } from '#lib/errors.ts'
+import type { Ledger, LedgerMessage } from '#lib/delivery/ledger.ts'
+import { isAccepted, obsoleteBy } from '#lib/delivery/next-step.ts'
+import { isObstreamError, ObstreamError } from '#lib/errors.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
-import { HOUR_MS, type Instant, SECOND_MS } from '#lib/time.ts'
+import { HOUR_MS, type Instant, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { Claims, type ClaimsDependencies } from './claims.ts'
-import { decideEnds, decideTransition, decideUnacknowledgedAlerts } from './deciding.ts'
+import { decideEnd, decideOverdue, decideTransition, overdueAlerts } from './deciding.ts'
 import { changesName, type EpisodeBook } from './episode-book.ts'
 import { decideInstead } from './fallback.ts'
 import type { House } from './house.ts'
@@ -32,6 +31,8 @@ const RETRY_MS = SECOND_MS
 /** Sources, each by a rule, that are decided about at the same time. */
 const DECIDED_AT_ONCE = 64
 const TIDY_EVERY_MS = HOUR_MS
+/** What an owner before us had on its way may still land in the ledger for so long. */
+const HANDOVER_MS = 2 * MINUTE_MS
 /** How late a missing acknowledgement may be noticed. */
 const LOOK_EVERY_MS = 5 * SECOND_MS
 
@@ -46,10 +47,12 @@ export class PartitionCourier {
   readonly #book: EpisodeBook
   readonly #startedAt: Instant
   #tidiedAt: Instant
+  /** Whether somebody may have been told of an alert after its end was decided. */
+  #owesEnds = true
   readonly #dispatcher: Dispatcher
   readonly #stopping = new AbortController()
   #woken = new AbortController()
-  /** Resolves when everything that was in the book is decided. */
+  /** Resolves when a round has decided everything that was in the book. */
   #round = Promise.withResolvers<void>()
   #claims: Claims | null = null
 
@@ -76,10 +79,16 @@ export class PartitionCourier {
     this.#woken.abort()
   }
 
-  /** Resolves when everything in the book is decided, and each message accepted, given up or past its fast schedule. */
+  /**
+   * Resolves when everything in the book is decided, and each message accepted, given up or not to be waited for; also when it is
+   * stopped before.
+   */
   async settled(): Promise<void> {
-    while (this.#book.undecided.size > 0 || (this.#book.episodes.size > 0 && this.#claims === null))
-      await Promise.race([this.#round.promise, this.ended])
+    do {
+      const round = this.#round.promise
+      this.wake()
+      await Promise.race([round, this.ended])
+    } while (this.#book.undecided.size > 0 && !this.#stopping.signal.aborted)
     await this.#dispatcher.settled()
   }
 
@@ -88,15 +97,16 @@ export class PartitionCourier {
     const ledger = this.#claims?.ledger
     return [...(ledger?.messages() ?? [])].filter((message) => {
       const outcome = message.attempts.at(-1)?.outcome
-      const later = ledger!.lane(laneOf(message.decision)).filter(({ order }) => order > message.order)
-      const isOpen = message.decision.send && !isAccepted(message) && !overtakenBy(later)
-      return isOpen && (!outcome || outcome.at >= this.#startedAt)
+      const isWanted = message.decision.send && !isAccepted(message) && !obsoleteBy(message, ledger!.laneWith(message))
+      return isWanted && (!outcome || outcome.at >= this.#startedAt)
     })
   }
 
   /** Lets running requests end; what waits is told by the next start. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopping.abort()
+    this.#stopping.abort(
+      new ObstreamError('OBS_LOG_UNAVAILABLE', 'the courier stops; what waits is told by the next one'),
+    )
     this.#woken.abort()
     await this.#dispatcher.stop(this.#claims?.ledger)
     await this.ended.catch(() => {})
@@ -108,7 +118,7 @@ export class PartitionCourier {
     while (!signal.aborted)
       try {
         this.#woken = new AbortController()
-        await this.#decideAll()
+        if (this.#book.episodes.size > 0) await this.#decideAll(await this.#open())
         this.#round.resolve()
         this.#round = Promise.withResolvers()
         await clock.sleep(LOOK_EVERY_MS, AbortSignal.any([signal, this.#woken.signal]))
@@ -120,47 +130,71 @@ export class PartitionCourier {
       }
   }
 
-  /** Many sources at once, which then share what a write takes; the transitions of each by a rule in order. */
-  async #decideAll(): Promise<void> {
-    const { signal } = this.#stopping
-    if (this.#book.episodes.size === 0) return
-    const claims = await this.#open()
-    const sources = Map.groupBy(this.#book.undecided.values(), ({ alert }) => changesName(alert)).values()
-    const decideNext = async (): Promise<void> => {
-      for (const transitions of sources)
-        for (const transition of transitions) {
-          signal.throwIfAborted()
-          this.#sendAll(await decideTransition(claims, transition))
-          this.#book.undecided.delete(transition.key)
-        }
-    }
-    await allEnded(Array.from({ length: DECIDED_AT_ONCE }, decideNext))
-    for await (const messages of decideUnacknowledgedAlerts(claims)) this.#sendAll(messages)
-    await this.#tidy(claims)
-  }
-
-  /** Now and then: ends that another courier owed, and forgetting what nobody sends or asks for any more. */
-  async #tidy(claims: Claims): Promise<void> {
-    const now = this.#deps.clock.now()
-    if (now - this.#tidiedAt < TIDY_EVERY_MS) return
-    this.#tidiedAt = now
-    for await (const messages of decideEnds(claims)) this.#sendAll(messages)
-    const { ledger } = claims
-    for (const { decision } of [...ledger.messages()])
-      if (decision.decidedAt < now - LONGEST_DELIVERY_MS && !this.#book.episodes.has(alertIdOf(decision.subject)))
-        ledger.forget(decision.subject)
-  }
-
   /** What an earlier courier has decided and not brought to an end is gone on with first. */
   async #open(): Promise<Claims> {
     if (this.#claims) return this.#claims
     const { log, codec, clock } = this.#deps
-    const [partition, book] = [this.#partition, this.#book]
-    const ledger = await openLedger(log, codec, { partition, book, now: clock.now() })
-    this.#claims = new Claims(this.#deps, { book, ledger }, this.#stopping.signal)
-    this.#sendAll(ledger.messages())
-    for await (const messages of decideEnds(this.#claims)) this.#sendAll(messages)
+    const [partition, book, signal] = [this.#partition, this.#book, this.#stopping.signal]
+    const ledger = await openLedger(log, codec, { partition, book, now: clock.now(), signal })
+    this.#claims = new Claims(this.#deps, { book, ledger }, signal)
+    this.#sendAll(ledger.takeNew())
     return this.#claims
+  }
+
+  async #decideAll(claims: Claims): Promise<void> {
+    await this.#decideUndecided(claims)
+    if (this.#owesEnds) await this.#decideEnds(claims)
+    await this.#atOnce(overdueAlerts(claims), (alertId) => decideOverdue(claims, alertId))
+    const now = this.#deps.clock.now()
+    if (now - this.#startedAt < HANDOVER_MS) await claims.ledger.readOn()
+    this.#sendAll(claims.ledger.takeNew())
+    if (now - this.#tidiedAt < TIDY_EVERY_MS) return
+    this.#forgetOld(claims.ledger)
+    this.#owesEnds = true
+    this.#tidiedAt = now
+  }
+
+  /** Many sources at once, which then share what a write takes; the transitions of each by a rule in order. */
+  async #decideUndecided(claims: Claims): Promise<void> {
+    const { undecided } = this.#book
+    const sources = Map.groupBy(undecided.values(), ({ alert }) => changesName(alert)).values()
+    await this.#atOnce(sources, async (transitions) => {
+      for (const transition of transitions) {
+        this.#stopping.signal.throwIfAborted()
+        await decideTransition(claims, transition)
+        undecided.delete(transition.key)
+        // Also what was decided before: who stands in for whom follows from how the alert is now.
+        this.#sendAll(claims.ofAlert(transition.alert.alertId))
+      }
+    })
+  }
+
+  /** Ends that another courier owed to somebody when it died: asked for at the start, and now and then. */
+  async #decideEnds(claims: Claims): Promise<void> {
+    const ended = [...this.#book.episodes].flatMap(([alertId, { isOpen }]) => (isOpen ? [] : [alertId]))
+    await this.#atOnce(ended, (alertId) => decideEnd(claims, alertId))
+    this.#owesEnds = false
+  }
+
+  /** @throws the first fault, when all have ended */
+  async #atOnce<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
+    const queue = Iterator.from(items)
+    const worker = async (): Promise<void> => {
+      for (const item of queue) {
+        await work(item)
+        this.#sendAll(this.#claims!.ledger.takeNew())
+      }
+    }
+    const results = await Promise.allSettled(Array.from({ length: DECIDED_AT_ONCE }, worker))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** What is over for so long that nothing is sent and nobody asks any more. */
+  #forgetOld(ledger: Ledger): void {
+    const oldestAt = this.#deps.clock.now() - LONGEST_DELIVERY_MS
+    for (const { decision } of [...ledger.messages()])
+      if (decision.decidedAt < oldestAt && !this.#book.episodes.has(alertIdOf(decision.subject)))
+        ledger.forget(decision.subject)
   }
 
   #sendAll(messages: Iterable<LedgerMessage>): void {
@@ -170,12 +204,9 @@ export class PartitionCourier {
 
   /** The fallback takes the place of a channel that failed; of one that will not come back its owner is told. */
   async #takeOver(message: LedgerMessage, outcome: DeliveryOutcome): Promise<void> {
+    const claims = this.#claims!
     await this.#deps.house.channelFailed(message.decision.channel, outcome)
-    this.#sendAll(await decideInstead(this.#claims!, message))
+    await decideInstead(claims, message)
+    this.#sendAll(claims.ledger.takeNew())
   }
-}
-
-/** Resolves when all have ended. @throws the first fault among them */
-async function allEnded(works: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
 }

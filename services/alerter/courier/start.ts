@@ -49,6 +49,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
     },
     ended: Promise.race([memory.ended, couriers.ended, house.failed, watching]),
     async settled() {
+      if (options?.once) await house.resume()
       await couriers.settled()
       await house.settled()
     },
@@ -57,8 +58,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
     async stop() {
       commands.stop()
       watch.stop()
-      await couriers.stop()
-      await house.stop()
+      await Promise.all([couriers.stop(), house.stop()])
       await memory.stop()
       await outlets.close()
     },

@@ -43,11 +43,14 @@ const message = (attempts: readonly LedgerAttempt[], send = true): LedgerMessage
   attempts,
 })
 
-const next = (attempts: readonly LedgerAttempt[], now: number, later: readonly LedgerMessage[] = []) =>
-  nextStep(message(attempts), policy, { now, later })
+/** @param others those of its lane that were decided later */
+const next = (attempts: readonly LedgerAttempt[], now: number, others: readonly LedgerMessage[] = []) => {
+  const asked = message(attempts)
+  return nextStep(asked, policy, { now, lane: [asked, ...others.map((other, i) => ({ ...other, order: i + 1 }))] })
+}
 
 test('what was held back is over', () => {
-  expect(nextStep(message([], false), policy, { now: 0, later: [] })).toEqual({ kind: 'over' })
+  expect(nextStep(message([], false), policy, { now: 0, lane: [] })).toEqual({ kind: 'over' })
 })
 
 test('what was decided is tried at once', () => {
@@ -90,6 +93,21 @@ describe('what something newer was accepted after', () => {
     const failures = [1, 2, 3].map((number) => attempt(number, number, { result: 'retry', next: 50 }))
     expect(next([], 0, [correction])).toEqual({ kind: 'attempt', attempt: 1 })
     expect(next(failures, 50, [correction])).toEqual({ kind: 'attempt', attempt: 4 })
+  })
+
+  test('and so is what was decided after the end, whether that was accepted or not; but no correction', () => {
+    const typed = (messageType: string, order: number, send = true): LedgerMessage => {
+      const { decision } = message([])
+      return { order, attempts: [], decision: { ...decision, messageType, send } }
+    }
+    const step = (asked: LedgerMessage, ...lane: readonly LedgerMessage[]) =>
+      nextStep(asked, policy, { now: 0, lane: [...lane, asked] }).kind
+    for (const end of ['obs.alert.resolved', 'obs.sampler.back']) {
+      expect(step(typed('obs.alert.escalated', 2), typed(end, 1))).toBe('over')
+      expect(step(typed('obs.alert.annotated', 2), typed(end, 1))).toBe('attempt')
+      expect(step(typed('obs.alert.escalated', 2), typed(end, 1, false))).toBe('attempt')
+      expect(step(typed(end, 1))).toBe('attempt')
+    }
   })
 
   test('unless that was held back', () => {

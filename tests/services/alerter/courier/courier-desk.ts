@@ -2,6 +2,7 @@ import { planRecord } from '#lib/codec/plan-json.ts'
 import { sha256Hex } from '#lib/codec/sha256.ts'
 import { CommandTopic } from '#lib/commands/command-topic.ts'
 import type { ChannelConfig, Config, DeliveryConfig } from '#lib/config.ts'
+import type { DeliveryFact } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { type MemoryLog, openMemoryLog } from '#lib/eventlog/memory.ts'
 import type { CommandFact, SampleFact } from '#lib/facts.ts'
@@ -138,6 +139,12 @@ export class CourierDesk {
   async ledger(): Promise<readonly LedgerMessage[]> {
     const codec = codecOf(await this.#environment(), topics.delivery)
     return [...(await Ledger.open(this.log, codec, { partition: 0, sinceAt: 0 })).messages()]
+  }
+
+  /** What another courier says in the ledger. */
+  async claim(fact: DeliveryFact): Promise<void> {
+    const codec = codecOf(await this.#environment(), topics.delivery)
+    await (await Ledger.open(this.log, codec, { partition: 0, sinceAt: 0 })).claim([fact])
   }
 
   /** The texts that a channel got. */

@@ -184,12 +184,12 @@ describe('when a channel is gone', () => {
   const wordsOf = (verdicts: readonly Verdict[]): string =>
     verdicts.map(({ channel, send, code }) => `${send ? '' : '-'}${channel} ${code}`).join(', ')
   const avoid = (question: Question, gone: readonly string[], fallback: string | null = 'slack'): string =>
-    wordsOf(avoidingGone(decide(question), goneSince(...gone), fallback))
+    wordsOf(avoidingGone({ verdicts: decide(question), question }, goneSince(...gone), fallback))
 
   test('the fallback is told in its place', () => {
     expect(avoid(ask('opened'), ['ops'])).toBe('-ops channel_gone, pd routed, slack fallback')
     expect(avoid(ask('opened'), ['ops', 'pd'])).toBe('-ops channel_gone, -pd channel_gone, slack fallback')
-    const verdicts = avoidingGone(decide(ask('opened')), goneSince('ops'), 'slack')
+    const verdicts = avoidingGone({ verdicts: decide(ask('opened')) }, goneSince('ops'), 'slack')
     expect(verdicts[0]!.reason).toBe(
       'it is gone since 2026-06-27T12:00:00Z, until its configuration changes or a test of it succeeds; the route warning names this channel',
     )

@@ -1,7 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { laneOf, messageName } from '#lib/delivery/message-name.ts'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { topics } from '#lib/topics.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
-import { hours, MONDAY, run, window } from '../desk.ts'
+import { hours, inOrder, MONDAY, run, window } from '../desk.ts'
 import { CourierDesk } from './courier-desk.ts'
 
 /** Which channel is told what when another one fails, whatever happens to the alert and to couriers meanwhile. */
@@ -124,6 +127,100 @@ describe('the fallback of a channel that fails', () => {
     await desk.until(() => desk.textsAt('slack').length > 0)
     expect(desk.receivers.webhook.received.length).toBe(requests)
   })
+})
+
+describe('what happens while the fallback is decided about', () => {
+  /** Each question for what operators said takes this many turns of the event loop, as it takes round trips on a cluster. */
+  function slowCommands(turns: number): void {
+    const offsets = desk.log.offsets.bind(desk.log)
+    desk.log.offsets = async (topic, atMs) => {
+      for (let left = topic === topics.command.name ? turns : 0; left > 0; left--) await setImmediate()
+      return offsets(topic, atMs)
+    }
+  }
+
+  test('an end that comes then is the last that it hears', async () => {
+    desk.delivery({ fallback: 'pd' })
+    desk.routes({ warning: ['ops', 'pd'], critical: ['ops'] })
+    await desk.append(hours('B B'))
+    await tellAll()
+    slowCommands(60)
+    let failures = 0
+    desk.receivers.webhook.follow(({ body }) => {
+      if (!body.includes('escalated')) return answering(200)
+      failures++
+      if (failures === 2) void desk.append(hours('B B B R R'), 2)
+      return answering(failures > 2 ? 200 : 503)
+    })
+    await desk.start()
+    await desk.append(hours('B B B'), 1)
+    await desk.until(async () => (await toldOn('ops')).some((line) => /^2 ops told_before: accepted/.test(line)))
+    await desk.until(() => paged().includes('resolve'))
+    await desk.stop()
+    await tellAll()
+    expect(paged().at(-1)).toBe('resolve')
+  })
+
+  test.each([10, 25, 50])(
+    '%i alerts that escalated and ended while nobody looked end for all who heard of them',
+    async (count) => {
+      desk.delivery({ fallback: 'pd' })
+      desk.routes({ warning: ['ops'], critical: ['ops'] })
+      desk.receivers.webhook.follow(answering(503))
+      const stories = (story: string) =>
+        inOrder(...Array.from({ length: count }, (_, i) => hours(story, MONDAY, { source: `router_${i}` })))
+      await desk.append(stories('B B'))
+      await desk.start()
+      await desk.until(() => desk.receivers.webhook.received.length >= count)
+      await desk.stop()
+      slowCommands(7)
+      await desk.append(stories('B B B R R'), count)
+      await tellAll()
+      const lanes = Map.groupBy(await desk.ledger(), ({ decision }) => laneOf(decision))
+      for (const lane of lanes.values()) {
+        const end = lane.find(({ decision }) => decision.messageType === 'obs.alert.resolved')
+        const behind = lane.filter(({ order, attempts }) => end && order > end.order && attempts.length > 0)
+        expect(behind).toEqual([])
+      }
+      const open = new Set<string>()
+      for (const { body } of desk.receivers.pagerduty.received) {
+        const { dedup_key: key, event_action: action } = JSON.parse(body.toString())
+        if (action === 'trigger') open.add(key)
+        else open.delete(key)
+      }
+      expect([...open]).toEqual([])
+    },
+  )
+})
+
+describe('what another courier has decided', () => {
+  test('is sent by the one that runs, though it died before it sent it', async () => {
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.webhook.follow(answering(503))
+    await desk.append(hours('B B'))
+    await desk.start()
+    await desk.until(() => desk.receivers.webhook.received.length === 1)
+    const { decision } = (await desk.ledger())[0]!
+    const name = messageName(desk.config.env, decision.subject, 'chat')
+    await desk.claim({ ...decision, ...name, code: 'fallback', body: '{"text":"its last words"}' })
+    await desk.until(() => desk.textsAt('slack').length > 0)
+    expect(desk.textsAt('slack')).toEqual(['its last words'])
+  })
+})
+
+test('a courier that is stopped with something undecided is settled all the same', async () => {
+  await desk.append(hours('B B'))
+  const courier = await desk.start()
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const offsets = desk.log.offsets.bind(desk.log)
+  desk.log.offsets = async (topic, atMs) => {
+    if (topic === topics.command.name) await held
+    return offsets(topic, atMs)
+  }
+  const settled = courier.settled()
+  const stopped = courier.stop()
+  release()
+  await Promise.all([settled.catch(() => {}), stopped])
 })
 
 describe('an alert that was open while nobody was told', () => {

@@ -1,11 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import { expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { laneOf } from '#lib/delivery/message-name.ts'
-import { isAccepted, isGivenUp, overtakenBy } from '#lib/delivery/next-step.ts'
+import { isAccepted, isGivenUp, obsoleteBy } from '#lib/delivery/next-step.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import { answering, type Behaviour, type Received, raw } from '#tests/support/receiver.ts'
-import { hours, MONDAY, run } from '../desk.ts'
+import { hours, inOrder, MONDAY, run, type Written } from '../desk.ts'
 import { CourierDesk } from './courier-desk.ts'
 
 jest.setTimeout(240_000)
@@ -23,6 +24,13 @@ const scenario = fc.record({
     .array(fc.constantFrom('B', 'R', 'R R', 'B B'), { minLength: 1, maxLength: 6 })
     .map((letters) => ['B', 'B', ...letters].join(' ')),
   fallback: fc.constantFrom('pd', 'chat', null),
+  routes: fc.constantFrom(
+    { warning: ['ops'], critical: ['ops', 'pd'] },
+    { warning: ['ops'], critical: ['ops'] },
+    { warning: ['ops', 'pd'], critical: ['ops'] },
+  ),
+  /** How long the log takes for one call after the other, in turns of the event loop. */
+  turns: fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 13, maxLength: 13 }),
   scripts: fc.record({ webhook: script, pagerduty: script, slack: script }),
   /** Couriers one after the other: how many hours are over when one starts, and how many seconds it runs. */
   couriers: fc.array(fc.record({ hours: fc.integer({ min: 1, max: 5 }), seconds: fc.integer({ min: 0, max: 200 }) }), {
@@ -31,6 +39,27 @@ const scenario = fc.record({
   }),
 })
 type Scenario = typeof scenario extends fc.Arbitrary<infer Drawn> ? Drawn : never
+
+/** Several sources that fare alike, so that much is decided at the same time. */
+const factsOf = (story: string): readonly Written[] =>
+  inOrder(...['router_a', 'router_b', 'router_c'].map((source) => hours(story, MONDAY, { source })))
+
+/** Makes each append and each question for an end take its time. */
+function delay({ log }: CourierDesk, turns: readonly number[]): void {
+  let call = 0
+  const pass = async (): Promise<void> => {
+    for (let left = turns[call++ % turns.length]!; left > 0; left--) await setImmediate()
+  }
+  const [append, offsets] = [log.append.bind(log), log.offsets.bind(log)]
+  log.append = async (...args) => {
+    await pass()
+    return append(...args)
+  }
+  log.offsets = async (...args) => {
+    await pass()
+    return offsets(...args)
+  }
+}
 
 const isEnd = ({ body }: Received): boolean => /resolve|RESOLVED/.test(body.toString())
 
@@ -59,7 +88,7 @@ async function play(desk: CourierDesk, { story, couriers }: Scenario): Promise<v
   for (const courier of couriers) {
     if (hour === letters.length) return
     hour = Math.min(hour + courier.hours, letters.length)
-    const facts = hours(letters.slice(0, hour).join(' '))
+    const facts = factsOf(letters.slice(0, hour).join(' '))
     desk.clock.advance(Math.max(facts.at(-1)!.value.decidedAt - desk.clock.now(), 0))
     await desk.append(facts, known)
     known = run(facts).length
@@ -78,9 +107,10 @@ async function nothingIsLeft(desk: CourierDesk): Promise<void> {
     desk.clock.advance(2 * HOUR_MS)
     const ledger = await desk.ledger()
     isOver = ledger.every((message) => {
-      const lane = laneOf(message.decision)
-      const later = ledger.filter((other) => other.order > message.order && laneOf(other.decision) === lane)
-      return !message.decision.send || isAccepted(message) || isGivenUp(message) || overtakenBy(later) !== undefined
+      const lane = ledger.filter((other) => laneOf(other.decision) === laneOf(message.decision))
+      return (
+        !message.decision.send || isAccepted(message) || isGivenUp(message) || obsoleteBy(message, lane) !== undefined
+      )
     })
   }
 }
@@ -90,7 +120,8 @@ test('whatever receivers answer and however often couriers change, who was told 
     fc.asyncProperty(scenario, async (drawn) => {
       const desk = await CourierDesk.open(MONDAY + HOUR_MS + 10 * MINUTE_MS)
       try {
-        desk.routes({ critical: ['ops', 'pd'], warning: ['ops'] })
+        desk.routes(drawn.routes)
+        delay(desk, drawn.turns)
         desk.delivery({ fallback: drawn.fallback })
         const taken: string[] = []
         for (const kind of ['webhook', 'pagerduty', 'slack'] as const) {
@@ -105,7 +136,7 @@ test('whatever receivers answer and however often couriers change, who was told 
         await play(desk, drawn)
         await nothingIsLeft(desk)
 
-        const alerts = Map.groupBy(run(hours(drawn.story)), ({ alert }) => alert.alertId)
+        const alerts = Map.groupBy(run(factsOf(drawn.story)), ({ alert }) => alert.alertId)
         const isOver = (id: string): boolean => alerts.get(id)!.some(({ alert }) => alert.kind === 'resolved')
         const open = incidents(taken.map((body) => JSON.parse(body)))
         expect([...open].filter((key) => isOver(key.split(':').slice(2).join(':')))).toEqual([])
