@@ -5,6 +5,7 @@ import { HOUR_MS, type Instant } from '#lib/time.ts'
 import { MAX_BATCH_BYTES, topics } from '#lib/topics.ts'
 import type { DeliveryDecision, DeliveryFact, DeliveryIntent, DeliveryOutcome, MessageName } from './facts.ts'
 import { deliveryFactKey, laneOf, messageKey } from './message-name.ts'
+import { isAccepted, isGivenUp } from './next-step.ts'
 
 /** One attempt as the ledger tells it. Without an outcome it may have arrived. */
 export interface LedgerAttempt {
@@ -25,6 +26,8 @@ export interface LedgerPlace {
   readonly partition: number
   readonly sinceAt: Instant
   isAbout?(subject: string): boolean
+  /** Whether bodies of messages that are over are remembered, too; default: yes. */
+  readonly keepsBodies?: boolean
   /** Ends the reading of what the log holds already. */
   readonly signal?: AbortSignal
 }
@@ -42,6 +45,7 @@ export class Ledger {
   readonly #codec: TopicCodec<DeliveryFact>
   readonly #facts: OwnerlessPartition<DeliveryFact>
   readonly #isAbout: (subject: string) => boolean
+  readonly #keepsBodies: boolean
   readonly #messages = new Map<string, LedgerMessage>()
   /** Keys of the messages of each subject. */
   readonly #subjects = new Map<string, Set<string>>()
@@ -56,9 +60,10 @@ export class Ledger {
     codec: TopicCodec<DeliveryFact>,
     place: Required<Omit<LedgerPlace, 'sinceAt' | 'signal'>> & { readonly from: Offset },
   ) {
-    const { partition, from, isAbout } = place
+    const { partition, from, isAbout, keepsBodies } = place
     this.#codec = codec
     this.#isAbout = isAbout
+    this.#keepsBodies = keepsBodies
     this.#facts = new OwnerlessPartition(log, { codec, partition, from, take: ({ value }) => this.#take(value) })
   }
 
@@ -72,11 +77,11 @@ export class Ledger {
   static async open(
     log: EventLog,
     codec: TopicCodec<DeliveryFact>,
-    { partition, sinceAt, isAbout = () => true, signal }: LedgerPlace,
+    { partition, sinceAt, isAbout = () => true, keepsBodies = true, signal }: LedgerPlace,
   ): Promise<Ledger> {
     const from = (await log.offsets(topics.delivery.name, Math.max(sinceAt - CLOCKS_DIFFER_MS, 0)))[partition]!
       .atOrAfter
-    const ledger = new Ledger(log, codec, { partition, from, isAbout })
+    const ledger = new Ledger(log, codec, { partition, from, isAbout, keepsBodies })
     const stop = (): void => ledger.stop()
     signal?.addEventListener('abort', stop, { once: true })
     try {
@@ -183,7 +188,9 @@ export class Ledger {
     if (fact.type === 'decision') {
       if (!message && !fact.dryRun) this.#remember(key, { order: this.#decided++, decision: fact, attempts: [] })
     } else if (message) {
-      this.#messages.set(key, withAttempt(message, fact))
+      const told = withAttempt(message, fact)
+      const isOver = isAccepted(told) || isGivenUp(told)
+      this.#messages.set(key, isOver && !this.#keepsBodies ? withoutBody(told) : told)
       if (fact.type === 'outcome' && fact.result === 'gone') this.#gone.set(configKey(message.decision), fact.at)
     }
   }
@@ -202,6 +209,11 @@ function addTo(sets: Map<string, Set<string>>, name: string, key: string): void 
 
 function configKey({ channel, channelConfig }: Pick<DeliveryDecision, 'channel' | 'channelConfig'>): string {
   return `${channel}/${channelConfig}`
+}
+
+/** What nobody sends any more need not be held in memory: an alert may be open, and told of, for weeks. */
+function withoutBody(message: LedgerMessage): LedgerMessage {
+  return { ...message, decision: { ...message.decision, body: null } }
 }
 
 /** The first intent and the first outcome of an attempt count. */

@@ -26,6 +26,7 @@ export function openLedger(
     partition,
     sinceAt,
     isAbout: (subject) => !isOfHouse(subject),
+    keepsBodies: false,
     ...(signal && { signal }),
   })
 }

@@ -77,6 +77,20 @@ describe('the ledger', () => {
     expect([...ledger.messages()].map(({ decision: { channel } }) => channel)).toEqual(['pd', 'ops'])
   })
 
+  test('bodies of what is over are forgotten by who asks for that, and by nobody else', async () => {
+    const { log, codec, open } = await scene()
+    const keeping = await open()
+    const forgetting = await Ledger.open(log, codec, { partition: 0, sinceAt: 0, keepsBodies: false })
+    const [ops, pd] = [name('ops'), name('pd')]
+    await keeping.claim([decision(ops), decision(pd), intent(ops, 1), outcome(ops, 1), intent(pd, 1)])
+    await forgetting.readOn()
+    const bodies = (ledger: Ledger) => [ops, pd].map((each) => ledger.message(each)!.decision.body)
+    expect([bodies(keeping), bodies(forgetting)]).toEqual([
+      ['{}', '{}'],
+      [null, '{}'],
+    ])
+  })
+
   test('an attempt belongs to whoever said first that he makes it', async () => {
     const { open } = await scene()
     const [one, other] = [await open(), await open()]
