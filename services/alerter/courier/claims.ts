@@ -60,6 +60,12 @@ export class Claims {
     this.#signal = signal
   }
 
+  /** What a decision cannot be made without, and is not to be had at the moment; `null`: nothing. */
+  get waitsFor(): string | null {
+    const [hash] = this.#awaited.keys()
+    return hash === undefined ? null : `the plan ${hash}, by which an alert was decided`
+  }
+
   /** One decision about an alert at a time: each rests on all that was decided before it. */
   inTurn<Result>(alertId: string, decide: () => Promise<Result>): Promise<Result> {
     const turn = (this.#turns.get(alertId) ?? Promise.resolve()).then(decide)

@@ -44,6 +44,11 @@ export class Couriers {
     }
   }
 
+  /** As `RunningService.waitsFor`. */
+  get waitsFor(): string | null {
+    return this.#couriers().find(({ waitsFor }) => waitsFor !== null)?.waitsFor ?? null
+  }
+
   /** Resolves when all that the log holds is told, or past its fast schedule, or at `stop`. For a process that has all partitions. */
   async settled(): Promise<void> {
     const partitions = (await this.#deps.log.offsets(topics.alert.name)).length

@@ -74,6 +74,11 @@ export class PartitionCourier {
     this.ended.catch(() => {})
   }
 
+  /** As `RunningService.waitsFor`. */
+  get waitsFor(): string | null {
+    return this.#claims?.waitsFor ?? null
+  }
+
   /** There are new transitions in the book. */
   wake(): void {
     this.#woken.abort()

@@ -45,7 +45,7 @@ export async function startCourier(env: Environment, options?: RunOptions): Prom
   return {
     name: courier.name,
     get waitsFor() {
-      return memory.waitsFor
+      return memory.waitsFor ?? couriers.waitsFor
     },
     ended: Promise.race([memory.ended, couriers.ended, house.failed, watching]),
     async settled() {

@@ -77,8 +77,12 @@ export class CourierDesk {
     this.config = { ...this.config, delivery: { ...this.config.delivery, ...delivery } }
   }
 
-  /** The transitions that follow from facts of rollup, all of an alerter that starts with the first of them. */
-  async append(facts: readonly Written[], from = 0): Promise<void> {
+  /**
+   * The transitions that follow from facts of rollup, all of an alerter that starts with the first of them.
+   *
+   * @param planHash of a plan that nobody knows; default: one that stands in the log
+   */
+  async append(facts: readonly Written[], from = 0, planHash?: string): Promise<void> {
     const env = await this.#environment()
     const { hash, record } = planRecord(plan())
     const planValue = codecOf(env, topics.plan).encode(record)
@@ -86,7 +90,7 @@ export class CourierDesk {
     const codec = codecOf(env, topics.alert)
     for (const { key, alert } of run(facts).slice(from)) {
       const headers = derivedHeaders([this.#transitions++, 0, 0], { offset: 0, crc: '00000000' })
-      const value = codec.encode({ ...alert, plan: hash })
+      const value = codec.encode({ ...alert, plan: planHash ?? hash })
       await this.log.append(topics.alert.name, 0, [{ key: Buffer.from(key), value, headers }])
     }
   }

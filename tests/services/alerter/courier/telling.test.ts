@@ -101,6 +101,16 @@ test('503, 503, 200: the log line tells of three attempts, and all of them had t
   ])
 })
 
+test('an alert whose plan cannot be had is not decided about: the courier says what it waits for, and tells others', async () => {
+  const unknown = 'f'.repeat(64)
+  await desk.append(hours('B B', MONDAY, { source: 'router_a' }), 0, unknown)
+  await desk.append(hours('B B', MONDAY, { source: 'router_b' }))
+  const courier = await desk.start()
+  await desk.until(() => desk.receivers.webhook.received.length === 1)
+  expect(courier.waitsFor).toContain(unknown)
+  expect(desk.textsAt('webhook')).toEqual([expect.stringContaining('router_b')])
+})
+
 test('decisions and attempts are counted, channel by channel', async () => {
   desk.receivers.webhook.follow(inTurn(answering(503), answering(200)))
   await desk.append(hours('B B'))
