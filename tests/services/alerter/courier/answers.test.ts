@@ -1,27 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { answering, type Behaviour, raw } from '#tests/support/receiver.ts'
-import { hours, MONDAY } from '../desk.ts'
-import { CourierDesk } from './courier-desk.ts'
+import { hours } from '../desk.ts'
+import { CourierDesk, NOW } from './courier-desk.ts'
 
 /** Every row of the table of answers, and what the lack of one means, on every channel. */
-
-/** The third window of `hours('B B B')` is decided then. */
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
-/** When a courier starts: all of it is news. */
-const NOW = CRITICAL_AT - 30 * MINUTE_MS
 
 let desk: CourierDesk
 beforeEach(async () => {
   desk = await CourierDesk.open(NOW)
 })
 afterEach(() => desk.close())
-
-/** Starts a courier, lets it tell everything, and stops it. */
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
 
 describe('what an answer means', () => {
   const RETRIES = 3
@@ -47,7 +35,7 @@ describe('what an answer means', () => {
       desk.receivers[kind].follow(answering(status, hasBody ? 'ok' : ''))
       desk.routes({ warning: [name], owner: [] })
       await desk.append(hours('B B'))
-      await tellAll()
+      await desk.tellAll()
       // Slack says that it took a message by 200 and `ok`, and by nothing else.
       const isWrongKindOfYes = kind === 'slack' && result === 'accepted' && status !== 200
       const expected = isWrongKindOfYes ? 'rejected' : result
@@ -86,7 +74,7 @@ describe('what the lack of an answer means', () => {
     desk.delivery({ maxRetries: 0 })
     desk.routes({ warning: [name] })
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     return (await desk.told())[0]!
   }
 })

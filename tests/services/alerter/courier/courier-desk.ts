@@ -11,17 +11,24 @@ import { codecOf, type Environment, environmentOn } from '#lib/runtime/environme
 import { randomIds, timeOrderedId } from '#lib/runtime/ids.ts'
 import { createMetricsRegistry } from '#lib/runtime/metrics.ts'
 import { derivedHeaders } from '#lib/runtime/record-headers.ts'
-import { SECOND_MS } from '#lib/time.ts'
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { catalogue, topics } from '#lib/topics.ts'
 import { type RunningCourier, startCourier } from '#services/alerter/courier/start.ts'
 import { configOf, withoutChannels } from '#tests/services/sampler/desk.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import { ManualClock } from '#tests/support/manual-clock.ts'
 import { openReceiver, type Receiver } from '#tests/support/receiver.ts'
-import { plan, run, type Written } from '../desk.ts'
+import { MONDAY, plan, run, type Written } from '../desk.ts'
 
 export const WEBHOOK_SECRET = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`
 export const ROUTING_KEY = '0123456789abcdef0123456789abcdef'
+
+/** The third window of `hours('B B B')` is decided then. */
+export const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
+/** A courier that starts then takes all of it for news. */
+export const NOW = CRITICAL_AT - 30 * MINUTE_MS
+/** What operators say of themselves. */
+export const SAID = { by: 'ann', reason: 'maintenance' }
 
 /** What a line of the log says. */
 export interface Line {
@@ -138,6 +145,12 @@ export class CourierDesk {
     })
     await this.until(() => isSettled)
     await settled
+  }
+
+  /** Starts a courier, lets it tell everything, and stops it. */
+  async tellAll(): Promise<void> {
+    await this.settled(await this.start())
+    await this.stop()
   }
 
   async ledger(): Promise<readonly LedgerMessage[]> {

@@ -5,15 +5,10 @@ import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
 import { hours, inOrder, MONDAY, run, window } from '../desk.ts'
-import { CourierDesk } from './courier-desk.ts'
+import { CourierDesk, CRITICAL_AT, NOW, SAID } from './courier-desk.ts'
 
 /** Which channel is told what when another one fails, whatever happens to the alert and to couriers meanwhile. */
 
-/** The third window of `hours('B B B')` is decided then. */
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
-/** When a courier starts: all of it is news. */
-const NOW = CRITICAL_AT - 30 * MINUTE_MS
-const SAID = { by: 'ann', reason: 'maintenance' }
 const EVERY_ROUTER = [{ name: 'source', op: 'regex', value: 'router.*' }] as const
 
 let desk: CourierDesk
@@ -21,12 +16,6 @@ beforeEach(async () => {
   desk = await CourierDesk.open(NOW)
 })
 afterEach(() => desk.close())
-
-/** Starts a courier, lets it tell everything, and stops it. */
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
 
 async function silence(forMs: number): Promise<void> {
   const at = desk.clock.now()
@@ -50,7 +39,7 @@ describe('the fallback of a channel that fails', () => {
     desk.delivery({ fallback: 'pd' })
     desk.receivers.webhook.follow(failsTwice())
     await desk.append(hours('B B B R R'))
-    await tellAll()
+    await desk.tellAll()
     expect(paged()).toEqual(['trigger critical', 'resolve'])
     expect(await toldOn('ops')).toEqual([
       '0 ops routed: retry retry accepted',
@@ -63,8 +52,8 @@ describe('the fallback of a channel that fails', () => {
     desk.delivery({ fallback: 'pd' })
     desk.receivers.webhook.follow(failsTwice())
     await desk.append(hours('B B R R'))
-    await tellAll()
-    await tellAll()
+    await desk.tellAll()
+    await desk.tellAll()
     expect(paged()).toEqual([])
     expect(await toldOn('pd')).toEqual(['0 pd nothing_told'])
   })
@@ -73,20 +62,20 @@ describe('the fallback of a channel that fails', () => {
     desk.delivery({ fallback: 'pd' })
     desk.receivers.webhook.follow(answering(503))
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     expect(paged()).toEqual(['trigger warning'])
     await desk.append(hours('B B R R'), 1)
-    await tellAll()
+    await desk.tellAll()
     expect(paged()).toEqual(['trigger warning', 'resolve'])
   })
 
   test('that was configured after an alert was over hears nothing of it', async () => {
     desk.receivers.webhook.follow(inTurn(answering(401), answering(200)))
     await desk.append(hours('B B R R'))
-    await tellAll()
+    await desk.tellAll()
     desk.clock.advance(48 * HOUR_MS)
     desk.delivery({ fallback: 'chat' })
-    await tellAll()
+    await desk.tellAll()
     expect(desk.textsAt('slack')).toEqual([])
   })
 
@@ -143,7 +132,7 @@ describe('what happens while the fallback is decided about', () => {
     desk.delivery({ fallback: 'pd' })
     desk.routes({ warning: ['ops', 'pd'], critical: ['ops'] })
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     slowCommands(60)
     let failures = 0
     desk.receivers.webhook.follow(({ body }) => {
@@ -157,7 +146,7 @@ describe('what happens while the fallback is decided about', () => {
     await desk.until(async () => (await toldOn('ops')).some((line) => /^2 ops told_before: accepted/.test(line)))
     await desk.until(() => paged().includes('resolve'))
     await desk.stop()
-    await tellAll()
+    await desk.tellAll()
     expect(paged().at(-1)).toBe('resolve')
   })
 
@@ -175,7 +164,7 @@ describe('what happens while the fallback is decided about', () => {
       await desk.stop()
       slowCommands(7)
       await desk.append(stories('B B B R R'), count)
-      await tellAll()
+      await desk.tellAll()
       const lanes = Map.groupBy(await desk.ledger(), ({ decision }) => laneOf(decision))
       for (const lane of lanes.values()) {
         const end = lane.find(({ decision }) => decision.messageType === 'obs.alert.resolved')
@@ -231,7 +220,7 @@ describe('an alert that was open while nobody was told', () => {
     const facts = [...hours('B B B'), late]
     expect(run(facts).map(({ alert }) => alert.kind)).toEqual(['opened', 'escalated', 'annotated'])
     await desk.append(facts)
-    await tellAll()
+    await desk.tellAll()
     expect(paged()).toEqual(['trigger critical'])
     expect(await toldOn('ops')).toContain('1 ops routed: accepted')
   })
@@ -240,10 +229,10 @@ describe('an alert that was open while nobody was told', () => {
     desk.routes({ unacknowledged: ['chat'] })
     await silence(HOUR_MS)
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
     desk.clock.advance(6 * HOUR_MS)
     await desk.append(hours('B B B B B B B'), 2)
-    await tellAll()
+    await desk.tellAll()
     const toldAt = desk.clock.now()
     await desk.start()
     await desk.until(() => desk.textsAt('slack').length > 0)
@@ -254,7 +243,7 @@ describe('an alert that was open while nobody was told', () => {
   test('is told there after a silence that began when it had been told', async () => {
     desk.routes({ unacknowledged: ['chat'] })
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
     await silence(2 * HOUR_MS)
     const silencedAt = desk.clock.now()
     await desk.start()
@@ -272,7 +261,7 @@ describe('an alert that was open while nobody was told', () => {
       await desk.append(facts, known)
       known = run(facts).length
       if (hour === story.split(' ').length) desk.clock.advance(2 * HOUR_MS)
-      await tellAll()
+      await desk.tellAll()
     }
     expect((await toldOn('ops')).at(-1)).toBe('0 ops flapping_notice: accepted')
     expect(desk.textsAt('webhook')).toEqual([expect.stringContaining('it opened and ended 5 times within 12h')])
@@ -297,7 +286,7 @@ describe('what concerns no single alert', () => {
     desk.delivery({ fallback: 'chat' })
     desk.receivers.slack.follow(answering(403))
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     await desk.until(() =>
       desk.textsAt('webhook').some((text) => text.includes('channel chat: it refuses our credentials')),
     )

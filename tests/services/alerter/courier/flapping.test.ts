@@ -14,11 +14,6 @@ beforeEach(async () => {
 })
 afterEach(() => desk.close())
 
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
-
 /** Lives through a story hour by hour, with a courier that tells each transition when it is decided. */
 async function live(story: string, fromHour = 0): Promise<void> {
   const letters = story.split(' ')
@@ -27,7 +22,7 @@ async function live(story: string, fromHour = 0): Promise<void> {
     const known = hour === 1 ? 0 : run(hours(letters.slice(0, hour - 1).join(' '))).length
     desk.clock.advance(Math.max(facts.at(-1)!.value.decidedAt - desk.clock.now(), 0))
     await desk.append(facts, known)
-    await tellAll()
+    await desk.tellAll()
   }
 }
 
@@ -48,7 +43,7 @@ test('flapping is told once for as long as it lasts, however long that is', asyn
 
 test('and by a courier that has to decide about many episodes at once', async () => {
   await desk.append(hours(episodes(4)))
-  await tellAll()
+  await desk.tellAll()
   expect(await toldToOps()).toEqual([
     '0 ops routed: accepted',
     '1 ops told_before: accepted',
@@ -79,7 +74,7 @@ test('a courier that comes back after hours tells the open alert of a flapping s
   desk.clock.advance(10 * HOUR_MS + 10 * MINUTE_MS)
   await desk.append(hours('B B R R B B R R B B'))
   desk.clock.advance(5 * HOUR_MS)
-  await tellAll()
+  await desk.tellAll()
   expect(await toldToOps()).toEqual(['0 ops superseded', '0 ops superseded', '0 ops flapping_notice: accepted'])
   expect(notices()).toEqual([expect.stringContaining('it opened and ended 5 times within 12h')])
 })

@@ -13,11 +13,6 @@ beforeEach(async () => {
 })
 afterEach(() => desk.close())
 
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
-
 /** `channel/ops/gone/2026-06-22 chat: accepted`: what was told that concerns no alert, where, and what came of it. */
 async function toldOfHouse(): Promise<readonly string[]> {
   return (await desk.ledger())
@@ -38,32 +33,32 @@ describe('who is told that a channel does not know us', () => {
   test('the route owner, and not the fallback', async () => {
     desk.routes({ owner: ['pd'] })
     desk.delivery({ fallback: 'chat' })
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 pd: accepted'])
   })
 
   test('without that route the fallback', async () => {
     desk.delivery({ fallback: 'chat' })
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 chat: accepted'])
   })
 
   test('the others of the route, and when it names but the failing channel, the fallback', async () => {
     desk.routes({ owner: ['ops', 'pd'] })
     desk.delivery({ fallback: 'chat' })
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 pd: accepted'])
     desk.routes({ owner: ['ops'] })
     desk.clock.advance(DAY_MS)
     await desk.append(hours('B B', MONDAY + DAY_MS))
-    await tellAll()
+    await desk.tellAll()
     expect((await toldOfHouse()).slice(1)).toEqual(['channel/ops/unauthorized/2026-06-23 chat: accepted'])
   })
 
   test('else whoever hears of critical alerts', async () => {
     desk.routes({ owner: ['ops'] })
     desk.delivery({ fallback: null })
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 pd: accepted'])
   })
 
@@ -72,7 +67,7 @@ describe('who is told that a channel does not know us', () => {
     async (fallback) => {
       desk.routes({ owner: ['ops'], critical: ['ops'] })
       desk.delivery({ fallback })
-      await tellAll()
+      await desk.tellAll()
       expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 *: no_route'])
     },
   )
@@ -80,7 +75,7 @@ describe('who is told that a channel does not know us', () => {
   test('who does not know us either is told of on the next one', async () => {
     desk.routes({ owner: ['chat', 'pd'] })
     desk.receivers.slack.follow(answering(403))
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual([
       'channel/ops/unauthorized/2026-06-22 chat: unauthorized',
       'channel/ops/unauthorized/2026-06-22 pd: accepted',
@@ -91,14 +86,14 @@ describe('who is told that a channel does not know us', () => {
   test('an owner that is away for a while is told before the courier has settled', async () => {
     desk.routes({ owner: ['chat'] })
     desk.receivers.slack.follow(inTurn(answering(503), answering(200, 'ok')))
-    await tellAll()
+    await desk.tellAll()
     expect(await toldOfHouse()).toEqual(['channel/ops/unauthorized/2026-06-22 chat: retry accepted'])
   })
 
   test('an owner that is away for longer is told by the courier after', async () => {
     desk.routes({ owner: ['chat'] })
     desk.receivers.slack.follow(answering(503))
-    await tellAll()
+    await desk.tellAll()
     desk.receivers.slack.follow(answering(200, 'ok'))
     await desk.start()
     await desk.until(async () => (await toldOfHouse())[0]!.endsWith(' accepted'))
@@ -123,13 +118,13 @@ test('gone and unauthorized are told of each, once a day', async () => {
   desk.routes({ owner: ['chat'], critical: ['ops'] })
   desk.receivers.webhook.follow(inTurn(answering(401), answering(410)))
   await desk.append(hours('B B B'))
-  await tellAll()
-  await tellAll()
+  await desk.tellAll()
+  await desk.tellAll()
   expect(await toldOfHouse()).toEqual([
     'channel/ops/unauthorized/2026-06-22 chat: accepted',
     'channel/ops/gone/2026-06-22 chat: accepted',
   ])
   const before = await desk.log.offsets(topics.delivery.name)
-  await tellAll()
+  await desk.tellAll()
   expect(await desk.log.offsets(topics.delivery.name)).toEqual(before)
 })

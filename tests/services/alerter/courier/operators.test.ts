@@ -2,27 +2,15 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
 import { alertIdOf } from '#services/alerter/courier/subjects.ts'
 import { hours, inOrder, MONDAY, run } from '../desk.ts'
-import { CourierDesk } from './courier-desk.ts'
+import { CourierDesk, NOW, SAID } from './courier-desk.ts'
 
 /** What operators hold back, and what is held back because it comes and goes. */
-
-/** The third window of `hours('B B B')` is decided then. */
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
-/** When a courier starts: all of it is news. */
-const NOW = CRITICAL_AT - 30 * MINUTE_MS
-const SAID = { by: 'ann', reason: 'maintenance' }
 
 let desk: CourierDesk
 beforeEach(async () => {
   desk = await CourierDesk.open(NOW)
 })
 afterEach(() => desk.close())
-
-/** Starts a courier, lets it tell everything, and stops it. */
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
 
 const bodyOf = (body: Buffer) => JSON.parse(body.toString())
 
@@ -32,7 +20,7 @@ describe('what operators said', () => {
     const at = desk.clock.now()
     const id = await desk.command({ type: 'silence', ...SAID, at, matchers, startsAt: at, endsAt: at + HOUR_MS })
     await desk.append(hours('B B B R R'))
-    await tellAll()
+    await desk.tellAll()
     expect(desk.receivers.webhook.received.length).toBe(0)
     expect(await desk.told()).toEqual(['0 ops silenced', '1 ops silenced', '1 pd silenced', '2 * nothing_told'])
     expect((await desk.ledger())[0]!.decision).toMatchObject({
@@ -43,12 +31,12 @@ describe('what operators said', () => {
 
   test('an acknowledgement holds back reminders, and nothing else', async () => {
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
     const { subject } = (await desk.ledger())[0]!.decision
     const alertId = subject.slice(0, subject.lastIndexOf('/'))
     await desk.command({ type: 'ack', ...SAID, at: desk.clock.now(), alertId })
     await desk.append(hours('B B B B B B B R R'), 2)
-    await tellAll()
+    await desk.tellAll()
     expect((await desk.told()).slice(3)).toEqual([
       '2 ops acknowledged',
       '2 pd acknowledged',
@@ -81,7 +69,7 @@ describe('what operators said', () => {
   test('one that somebody has acknowledged is not, while another is', async () => {
     desk.routes({ unacknowledged: ['chat'] })
     await desk.append(inOrder(...['router_a', 'router_b'].map((source) => hours('B B B', MONDAY, { source }))))
-    await tellAll()
+    await desk.tellAll()
     const [first, second] = [...new Set((await desk.ledger()).map(({ decision }) => alertIdOf(decision.subject)))]
     await desk.command({ type: 'ack', ...SAID, at: desk.clock.now(), alertId: first! })
     await desk.start()
@@ -99,7 +87,7 @@ test('an alert that comes and goes is told of four times, with a notice, then he
     desk.clock.advance(Math.max(facts.at(-1)!.value.decidedAt - desk.clock.now(), 0))
     await desk.append(facts, known)
     known = run(facts).length
-    await tellAll()
+    await desk.tellAll()
   }
   expect((await desk.told()).filter((line) => line.includes(' ops '))).toEqual([
     '0 ops routed: accepted',

@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { ChannelConfig } from '#lib/config.ts'
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
+import { MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { hours, inOrder, MONDAY } from '../desk.ts'
-import { CourierDesk, channelOf, ROUTING_KEY } from './courier-desk.ts'
-
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
+import { CourierDesk, CRITICAL_AT, channelOf, ROUTING_KEY } from './courier-desk.ts'
 
 let desk: CourierDesk
 beforeEach(async () => {

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#lib/time.ts'
+import { MINUTE_MS, SECOND_MS } from '#lib/time.ts'
 import { eventually } from '#tests/support/eventually.ts'
 import { answering, type Receiver } from '#tests/support/receiver.ts'
 import { hours, inOrder, MONDAY } from '../desk.ts'
-import { CourierDesk } from './courier-desk.ts'
+import { CourierDesk, CRITICAL_AT } from './courier-desk.ts'
 
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
 const SOURCES = 12
 
 let desk: CourierDesk

@@ -1,14 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
-import { MONDAY } from '../desk.ts'
-import { CourierDesk } from './courier-desk.ts'
+import { CourierDesk, NOW } from './courier-desk.ts'
 
 /** What people are told while the sampler is silent, and when it is back. */
-
-/** The third window of `hours('B B B')` is decided then. */
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
-/** When a courier starts: all of it is news. */
-const NOW = CRITICAL_AT - 30 * MINUTE_MS
 
 let desk: CourierDesk
 beforeEach(async () => {

@@ -15,11 +15,6 @@ beforeEach(async () => {
 })
 afterEach(() => desk.close())
 
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
-
 /** A courier that runs until this much time has passed. @param fact to be waited for besides */
 async function runFor(ms: number, fact: () => Promise<boolean> = async () => true): Promise<void> {
   const startedAt = desk.clock.now()
@@ -38,7 +33,7 @@ describe('the fallback', () => {
   test('hears nothing of a channel that took the message in the end', async () => {
     desk.receivers.webhook.follow(inTurn(answering(503), answering(200)))
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     expect(await desk.told()).toEqual(['0 ops routed: retry accepted'])
   })
 
@@ -47,11 +42,11 @@ describe('the fallback', () => {
     desk.receivers.webhook.follow(answering(400))
     desk.receivers.slack.follow(answering(400))
     await desk.append(hours('B B'))
-    await tellAll()
+    await desk.tellAll()
     expect(await desk.told()).toEqual(['0 chat routed: rejected', '0 ops routed: rejected'])
     desk.routes({ warning: ['ops'] })
     await desk.append(hours('B B', MONDAY, { source: 'router_b' }))
-    await tellAll()
+    await desk.tellAll()
     expect((await desk.told()).slice(2)).toEqual(['0 ops routed: rejected', '0 chat fallback: rejected'])
   })
 
@@ -72,10 +67,10 @@ test('couriers that start later add nothing to the ledger, whatever has failed',
   desk.receivers.webhook.follow(answering(400))
   desk.receivers.slack.follow(answering(400))
   await desk.append(hours('B B B'))
-  await tellAll()
+  await desk.tellAll()
   const end = await ledgerEnd()
-  await tellAll()
-  await tellAll()
+  await desk.tellAll()
+  await desk.tellAll()
   expect(await ledgerEnd()).toBe(end)
 })
 
@@ -83,7 +78,7 @@ test('a courier that comes back after hours tells an open alert that was correct
   const corrected = window('O', MONDAY, { revision: 1, decidedAt: MONDAY + 3 * HOUR_MS + 30 * MINUTE_MS })
   await desk.append([...hours('B B B'), corrected])
   desk.clock.advance(10 * HOUR_MS)
-  await tellAll()
+  await desk.tellAll()
   expect(await told(' ops ')).toEqual(['0 ops superseded', '1 ops routed: accepted', '2 ops told_before: accepted'])
 })
 
@@ -93,9 +88,9 @@ test('a test that was accepted before the channel was gone does not bring it bac
   await desk.command({ ...accepted, ...SAID, at: NOW - MINUTE_MS })
   desk.receivers.webhook.follow(answering(410))
   await desk.append(hours('B B'))
-  await tellAll()
+  await desk.tellAll()
   await desk.append(hours('B B B'), 1)
-  await tellAll()
+  await desk.tellAll()
   expect(await told(' ops ')).toEqual(['0 ops routed: gone', '1 ops channel_gone'])
 })
 
@@ -110,7 +105,7 @@ describe('that nobody acknowledged an alert', () => {
     expect(await ledgerEnd()).toBe(end)
     expect(await told(' chat ')).toEqual(['unacknowledged chat unacknowledged: accepted'])
     await desk.append(hours('B B B R R'), 2)
-    await tellAll()
+    await desk.tellAll()
     expect((await told(' chat ')).slice(1)).toEqual(['2 chat told_before: accepted'])
   })
 
@@ -144,7 +139,7 @@ describe('that nobody acknowledged an alert', () => {
 
   test('waits for the end of a silence', async () => {
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
     await silenceFor(HOUR_MS)
     await runFor(59 * MINUTE_MS)
     expect(await told(' chat ')).toEqual([])
@@ -154,12 +149,12 @@ describe('that nobody acknowledged an alert', () => {
 
 test('an end tells the seconds from the opening to the acknowledgement and to the end, and who else is told', async () => {
   await desk.append(hours('B B B'))
-  await tellAll()
+  await desk.tellAll()
   const alertId = (await desk.ledger())[0]!.decision.subject.replace(/\/\d+$/, '')
   const openedAt = MONDAY + 2 * HOUR_MS + 10 * MINUTE_MS
   await desk.command({ type: 'ack', ...SAID, at: openedAt + 95 * 1_000, alertId })
   await desk.append(hours('B B B R R'), 2)
-  await tellAll()
+  await desk.tellAll()
   const [alert] = JSON.parse(desk.receivers.webhook.received.at(-1)!.body.toString()).data.alerts
   expect(alert).toMatchObject({
     acknowledged_after_s: 95,

@@ -1,16 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { verifyMessage } from '#lib/delivery/signature.ts'
-import { HOUR_MS, MINUTE_MS } from '#lib/time.ts'
+import { HOUR_MS } from '#lib/time.ts'
 import { answering, inTurn } from '#tests/support/receiver.ts'
 import { hours, inOrder, MONDAY } from '../desk.ts'
-import { CourierDesk, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
+import { CourierDesk, CRITICAL_AT, NOW, ROUTING_KEY, WEBHOOK_SECRET } from './courier-desk.ts'
 
 /** What a courier tells of transitions, and what ledger, log and metrics say of it. */
-
-/** The third window of `hours('B B B')` is decided then. */
-const CRITICAL_AT = MONDAY + 3 * HOUR_MS + 10 * MINUTE_MS
-/** When a courier starts: all of it is news. */
-const NOW = CRITICAL_AT - 30 * MINUTE_MS
 
 let desk: CourierDesk
 beforeEach(async () => {
@@ -18,18 +13,12 @@ beforeEach(async () => {
 })
 afterEach(() => desk.close())
 
-/** Starts a courier, lets it tell everything, and stops it. */
-async function tellAll(): Promise<void> {
-  await desk.settled(await desk.start())
-  await desk.stop()
-}
-
 const bodyOf = (body: Buffer) => JSON.parse(body.toString())
 
 describe('three breaches', () => {
   beforeEach(async () => {
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
   })
 
   test('reach the webhook as a warning, then as critical, signed', () => {
@@ -60,15 +49,15 @@ describe('three breaches', () => {
   })
 
   test('are told once, whoever starts later', async () => {
-    await tellAll()
-    await tellAll()
+    await desk.tellAll()
+    await desk.tellAll()
     expect(desk.receivers.webhook.received.length).toBe(2)
     expect(await desk.told()).toEqual(['0 ops routed: accepted', '1 ops routed: accepted', '1 pd routed: accepted'])
   })
 
   test('their end reaches whoever knows of them', async () => {
     await desk.append(hours('B B B R R'), 2)
-    await tellAll()
+    await desk.tellAll()
     expect(bodyOf(desk.receivers.webhook.received.at(-1)!.body).type).toBe('obs.alert.resolved')
     const [trigger, resolve] = desk.receivers.pagerduty.received.map(({ body }) => bodyOf(body))
     expect(resolve).toMatchObject({ event_action: 'resolve', dedup_key: trigger.dedup_key })
@@ -79,7 +68,7 @@ test('many alerts are told at the same time, and each of them in order', async (
   desk.routes({ critical: ['ops'] })
   const sources = Array.from({ length: 100 }, (_, i) => `router_${i}`)
   await desk.append(inOrder(...sources.map((source) => hours('B B B R R', MONDAY, { source }))))
-  await tellAll()
+  await desk.tellAll()
   const bodies = desk.receivers.webhook.received.map(({ body }) => bodyOf(body))
   const told = Map.groupBy(bodies, ({ data }) => data.alerts[0].id)
   expect(told.size).toBe(sources.length)
@@ -90,7 +79,7 @@ test('many alerts are told at the same time, and each of them in order', async (
 test('503, 503, 200: the log line tells of three attempts, and all of them had the same id and bytes', async () => {
   desk.receivers.webhook.follow(inTurn(answering(503), answering(503), answering(200)))
   await desk.append(hours('B B'))
-  await tellAll()
+  await desk.tellAll()
   const { received } = desk.receivers.webhook
   expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
   expect(new Set(received.map(({ body }) => body.toString())).size).toBe(1)
@@ -134,7 +123,7 @@ describe('a courier that comes late', () => {
   test('tells only what is still news: no openings of an alert that is over, as long as it is', async () => {
     desk = await lateDesk(CRITICAL_AT + 10 * HOUR_MS)
     await desk.append(hours('B B B R R'))
-    await tellAll()
+    await desk.tellAll()
     expect(await desk.told()).toEqual(['0 ops superseded', '1 ops superseded', '1 pd superseded', '2 * nothing_told'])
     expect(desk.receivers.webhook.received.length + desk.receivers.pagerduty.received.length).toBe(0)
   })
@@ -142,7 +131,7 @@ describe('a courier that comes late', () => {
   test('tells an alert that is still open, however old', async () => {
     desk = await lateDesk(CRITICAL_AT + 10 * HOUR_MS)
     await desk.append(hours('B B B'))
-    await tellAll()
+    await desk.tellAll()
     expect(await desk.told()).toEqual(['0 ops superseded', '1 ops routed: accepted', '1 pd routed: accepted'])
   })
 
@@ -157,7 +146,7 @@ test('no secret is in the ledger, in what is logged, or in what other channels a
   desk.receivers.pagerduty.follow(answering(400, ROUTING_KEY.slice(0, 4)))
   desk.delivery({ fallback: 'chat' })
   await desk.append(hours('B B B R R'))
-  await tellAll()
+  await desk.tellAll()
   const elsewhere = [...desk.receivers.slack.received, ...desk.receivers.webhook.received]
   const said = JSON.stringify([await desk.ledger(), desk.lines]) + elsewhere.map(({ body }) => body).join('\n')
   for (const secret of [WEBHOOK_SECRET, ROUTING_KEY, 'secret-of-slack']) expect(said).not.toContain(secret)
