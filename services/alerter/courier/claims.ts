@@ -102,27 +102,21 @@ export class Claims {
    * Decides about a subject, as far as nobody has. In the alert's turn.
    *
    * @param transition the one that messages tell of
-   * @returns what is decided now and was not before
    */
-  async claim(subject: string, transition: Transition, decided: Decided): Promise<readonly LedgerMessage[]> {
-    const before = new Set(this.ledger.about(subject).map(({ decision }) => decision.channel))
+  async claim(subject: string, transition: Transition, decided: Decided): Promise<void> {
     await this.#append(subject, transition, decided)
-    const claimed = this.ledger.about(subject).filter(({ decision }) => !before.has(decision.channel))
-    return [...claimed, ...(await this.tellEnd(transition.alert.alertId))]
+    await this.tellEnd(transition.alert.alertId)
   }
 
-  /** Decides to tell the end of an alert to those who were told of it and know nothing of its end. In its turn. @returns as `claim` */
-  async tellEnd(alertId: string): Promise<readonly LedgerMessage[]> {
+  /** Decides to tell the end of an alert to those who were told of it and know nothing of its end. In its turn. */
+  async tellEnd(alertId: string): Promise<void> {
     const end = this.book.episodes.get(alertId)?.transitions.findLast(({ alert }) => alert.kind === 'resolved')
-    if (!end || !this.isDecided(end)) return []
-    const claimed: LedgerMessage[] = []
+    if (!end || !this.isDecided(end)) return
     for (;;) {
-      const known = new Set(this.ledger.about(end.key).map(({ decision }) => decision.channel))
-      const lacking = this.toldOf(alertId).filter((channel) => !known.has(channel))
-      if (lacking.length === 0) return claimed
+      const lacking = this.toldOf(alertId).filter((channel) => !this.ledger.message({ subject: end.key, channel }))
+      if (lacking.length === 0) return
       const standing = await this.deps.commands.standing()
       await this.#append(end.key, end, { verdicts: lacking.map(endOfWhatWasTold), standing })
-      claimed.push(...this.ledger.about(end.key).filter(({ decision }) => !known.has(decision.channel)))
     }
   }
 

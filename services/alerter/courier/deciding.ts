@@ -9,7 +9,7 @@ import { unacknowledgedSubject } from './subjects.ts'
 export function decideTransition(claims: Claims, transition: Transition): Promise<void> {
   const { alertId } = transition.alert
   return claims.inTurn(alertId, async () => {
-    if (claims.isDecided(transition)) return void (await claims.tellEnd(alertId))
+    if (claims.isDecided(transition)) return claims.tellEnd(alertId)
     const standing = await claims.deps.commands.standing()
     const question = await questionAbout(transition, claims, standing)
     await claims.claim(transition.key, transition, { verdicts: decide(question), standing, question })
@@ -18,7 +18,7 @@ export function decideTransition(claims: Claims, transition: Transition): Promis
 
 /** Decides to tell the end of an alert to those who were told of it after its end was decided, by a courier that died then. */
 export function decideEnd(claims: Claims, alertId: string): Promise<void> {
-  return claims.inTurn(alertId, async () => void (await claims.tellEnd(alertId)))
+  return claims.inTurn(alertId, () => claims.tellEnd(alertId))
 }
 
 /** Alerts that somebody should have acknowledged by now, whom nobody has told that. */

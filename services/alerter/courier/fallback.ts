@@ -27,7 +27,7 @@ async function takeOver(claims: Claims, message: LedgerMessage, failure: Failure
   const about = isNews && subject !== unacknowledgedSubject(newest.alert.alertId) ? newest.key : subject
   if (claims.ledger.message({ subject: about, channel: failure.fallback })) return
   const standing = await claims.deps.commands.standing()
-  if (!isNews) return void (await claims.claim(subject, failed, { verdicts: [noLongerNews(failure)], standing }))
+  if (!isNews) return claims.claim(subject, failed, { verdicts: [noLongerNews(failure)], standing })
   const question = await questionAbout(newest, claims, standing)
   await claims.claim(about, newest, { verdicts: [decideFallback(question, failure)], standing, question })
 }
