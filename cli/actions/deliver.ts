@@ -132,9 +132,7 @@ function unfitness(wanted: Wanted): ObstreamError | null {
     return unfit(`${channel} has accepted ${messageId} already; --force sends it all the same`)
   const newer = newerAccepted(place)
   if (newer !== undefined)
-    return unfit(
-      `${channel} has accepted ${newer} since, which is newer than ${messageId}; --force sends it all the same`,
-    )
+    return unfit(`${channel} is told ${newer} instead of ${messageId}; --force sends it all the same`)
   return null
 }
 

@@ -122,7 +122,7 @@ function stateWords(state: Exclude<MessageState, { kind: 'held_back' }>, now: In
     case 'given_up':
       return state.behind === null ? 'given up' : `given up: ${state.behind} is told in its place`
     case 'overtaken':
-      return `given up: ${state.by} was accepted since`
+      return `given up: ${state.by} is told instead`
   }
 }
 

@@ -105,7 +105,7 @@ function deliveryText(delivery: Delivery, now: Instant): string {
 }
 
 function resultWords({ result, status, overtakenBy }: Delivery): string {
-  if (overtakenBy !== null) return `given up: ${overtakenBy} was accepted since`
+  if (overtakenBy !== null) return `given up: ${overtakenBy} is told instead`
   return `${result.replace('_', ' ')}${status === null ? '' : ` (${status})`}`
 }
 

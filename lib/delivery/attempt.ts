@@ -3,7 +3,7 @@ import { type Instant, type Milliseconds, SECOND_MS } from '#lib/time.ts'
 import type { Classified } from './classify.ts'
 import type { DeliveryDecision, DeliveryOutcome, MessageName } from './facts.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
-import { obsoleteBy } from './next-step.ts'
+import { isAccepted, isUnderWay, obsoleteBy } from './next-step.ts'
 
 /** What of a decision goes out. */
 export type Sendable = Pick<DeliveryDecision, 'messageId' | 'body'>
@@ -66,7 +66,7 @@ export async function makeAttempt(
   if (intent.courier !== courier || intent.at !== at) return null
   const beganAtMs = clock.monotonicMs()
   const isLate = Math.max(beganAtMs - saidAtMs, clock.now() - at) > LATEST_START_MS
-  const hindrance = isLate ? stoodStill : by.insists ? undefined : hindranceOf(ledger, decision)
+  const hindrance = isLate ? stoodStill : by.insists ? undefined : hindranceOf(ledger, decision, clock.now())
   const answer = hindrance ?? (await by.sender()?.post(decision, at)) ?? noChannel
   const durationMs = Math.round(clock.monotonicMs() - beganAtMs)
   await tell(ledger, name, { attempt, durationMs, answer }, by)
@@ -74,13 +74,16 @@ export async function makeAttempt(
 }
 
 /** What others have said between the moment in which the attempt was due and our intent. */
-function hindranceOf(ledger: Ledger, decision: DeliveryDecision): Classified | undefined {
+function hindranceOf(ledger: Ledger, decision: DeliveryDecision, now: Instant): Classified | undefined {
   const message = ledger.message(decision)!
-  const lane = ledger.laneWith(message)
-  if (obsoleteBy(message, lane)) return overtaken
-  const isUnderWay = ({ order, attempts }: LedgerMessage): boolean =>
-    order < message.order && attempts.length > 0 && !attempts.at(-1)!.outcome
-  return lane.some((other) => isUnderWay(other) && !obsoleteBy(other, lane)) ? outOfTurn : undefined
+  if (obsoleteBy(message, ledger.laneWith(message))) return overtaken
+  return isEarlierUnderWay(ledger, message, now) ? outOfTurn : undefined
+}
+
+/** Whether a message that was decided before this one is being sent to the same channel at the moment. */
+export function isEarlierUnderWay(ledger: Ledger, message: LedgerMessage, now: Instant): boolean {
+  const earlier = ledger.laneWith(message).filter(({ order }) => order < message.order)
+  return earlier.some((other) => !isAccepted(other) && isUnderWay(other, ATTEMPT_TAKES_MS, now))
 }
 
 /** Says of an attempt whose courier has said nothing for longer than one takes that it may have arrived. */

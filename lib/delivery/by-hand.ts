@@ -4,10 +4,18 @@ import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Instant, Milliseconds } from '#lib/time.ts'
 import { topics } from '#lib/topics.ts'
-import { ATTEMPT_TAKES_MS, concludeAttempt, makeAttempt, type Sendable, type Sender } from './attempt.ts'
+import {
+  ATTEMPT_TAKES_MS,
+  concludeAttempt,
+  isEarlierUnderWay,
+  makeAttempt,
+  type Sendable,
+  type Sender,
+} from './attempt.ts'
 import type { Classified } from './classify.ts'
 import type { DeliveryFact, DeliveryIntent, MessageName } from './facts.ts'
 import { Ledger, type LedgerMessage } from './ledger.ts'
+import { isUnderWay } from './next-step.ts'
 import { type FailedAttempt, nextAttemptAt } from './retry-schedule.ts'
 
 /** A message, and the ledger that it stands in. */
@@ -78,7 +86,9 @@ export interface ByHand {
  */
 export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): Promise<Answer & { attempt: number }> {
   const { clock, sender, courier, insists } = by
-  if (isUnderWay(message, clock.now())) throw underWay(message.decision)
+  const now = clock.now()
+  if (isUnderWay(message, ATTEMPT_TAKES_MS, now)) throw underWay(message.decision)
+  if (!insists && isEarlierUnderWay(ledger, message, now)) throw underWay(message.decision)
   const last = message.attempts.at(-1)
   if (last && !last.outcome) await concludeAttempt(ledger, message, { clock, nextAt: (_, at) => at })
   const attempt = (last?.intent.attempt ?? 0) + 1
@@ -94,23 +104,17 @@ export async function sendByHand({ ledger, message }: LedgerPlace, by: ByHand): 
   return { ...answer, at, durationMs, attempt }
 }
 
-/** An attempt without an outcome, as long as its courier may still be alive. */
-export function isUnderWay({ attempts }: LedgerMessage, now: Instant): boolean {
-  const last = attempts.at(-1)
-  return last !== undefined && !last.outcome && now < last.intent.at + ATTEMPT_TAKES_MS
-}
-
 /** Not sooner than after a first failure, nor than it was planned. */
 function nextAfter(
   { decision: { messageId }, attempts }: LedgerMessage,
   failure: Pick<FailedAttempt, 'retryAfter' | 'failedAt'>,
   { retryWaitMs, sender }: ByHand,
 ): Instant | null {
-  const planned = attempts.at(-1)?.outcome
-  if (planned && planned.nextAttemptAt === null) return null
+  const told = attempts.flatMap(({ outcome }) => outcome ?? [])
+  if (told.some(({ nextAttemptAt: at }) => at === null)) return null
   const first = { maxRetries: 1, waitMs: retryWaitMs, slowForMs: 0 }
   const failed = { messageId, attempt: 1, firstAttemptAt: failure.failedAt, leastMs: sender.leastRetryMs, ...failure }
-  return Math.max(nextAttemptAt(first, failed)!.at, planned?.nextAttemptAt ?? 0)
+  return Math.max(nextAttemptAt(first, failed)!.at, told.at(-1)?.nextAttemptAt ?? 0)
 }
 
 function underWay({ messageId, channel }: MessageName): ObstreamError {

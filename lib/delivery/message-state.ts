@@ -1,7 +1,7 @@
 import type { Instant } from '#lib/time.ts'
 import { ATTEMPT_TAKES_MS } from './attempt.ts'
 import type { Ledger, LedgerMessage } from './ledger.ts'
-import { isAccepted, nextStep, obsoleteBy, replacementOf } from './next-step.ts'
+import { isAccepted, isGivenUp, isUnderWay, nextStep, obsoleteBy, replacementOf } from './next-step.ts'
 
 /** How it stands with a message, for people who ask for it. */
 export type MessageState =
@@ -35,9 +35,9 @@ export function stateOf(message: LedgerMessage, { ledger, fastAttempts, now }: M
   if (newer) return { kind: 'overtaken', by: newer.decision.subject }
   const last = message.attempts.at(-1)
   if (!last) return { kind: 'waiting' }
+  if (isGivenUp(message) && !isUnderWay(message, ATTEMPT_TAKES_MS, now)) return { kind: 'given_up', behind: null }
   if (!last.outcome) return { kind: 'under_way' }
-  const { nextAttemptAt } = last.outcome
-  if (nextAttemptAt === null) return { kind: 'given_up', behind: null }
+  const nextAttemptAt = last.outcome.nextAttemptAt!
   const step = nextStep(message, { attemptTakesMs: ATTEMPT_TAKES_MS, fastAttempts }, { now, lane })
   if (step.kind !== 'over') return { kind: 'not_delivered', nextAttemptAt }
   return { kind: 'given_up', behind: replacementOf(message, lane)?.decision.subject ?? null }

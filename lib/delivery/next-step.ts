@@ -32,18 +32,18 @@ export interface Surroundings {
  * something newer waits in its lane, a message is given its fast schedule and no more; when it is obsolete, nothing.
  */
 export function nextStep(message: LedgerMessage, policy: StepPolicy, { now, lane }: Surroundings): NextStep {
-  if (!message.decision.send || isAccepted(message) || obsoleteBy(message, lane)) return { kind: 'over' }
+  if (!message.decision.send || isAccepted(message)) return { kind: 'over' }
   const last = message.attempts.at(-1)
+  const untilAt = last ? last.intent.at + policy.attemptTakesMs : now
+  // Also of what nobody wants any more: it may still arrive, and what comes behind it must come later.
+  if (last && !last.outcome && now < untilAt) return { kind: 'watch', untilAt }
+  if (isGivenUp(message) || obsoleteBy(message, lane)) return { kind: 'over' }
   if (!last) return { kind: 'attempt', attempt: 1 }
   const { intent, outcome } = last
-  if (!outcome) {
-    const untilAt = intent.at + policy.attemptTakesMs
-    return now < untilAt ? { kind: 'watch', untilAt } : { kind: 'conclude', attempt: intent.attempt }
-  }
-  if (outcome.nextAttemptAt === null) return { kind: 'over' }
+  if (!outcome) return { kind: 'conclude', attempt: intent.attempt }
   if (intent.attempt >= policy.fastAttempts && replacementOf(message, lane)) return { kind: 'over' }
-  if (now < outcome.nextAttemptAt) return { kind: 'wait', untilAt: outcome.nextAttemptAt }
-  return { kind: 'attempt', attempt: intent.attempt + 1 }
+  const dueAt = outcome.nextAttemptAt!
+  return now < dueAt ? { kind: 'wait', untilAt: dueAt } : { kind: 'attempt', attempt: intent.attempt + 1 }
 }
 
 /**
@@ -54,17 +54,23 @@ export function obsoleteBy(
   { order, decision }: LedgerMessage,
   lane: readonly LedgerMessage[],
 ): LedgerMessage | undefined {
-  const isEnded = ({ decision: { send, messageType } }: LedgerMessage): boolean => send && ENDS.has(messageType)
-  const end = isCorrection(decision) ? undefined : lane.find((other) => other.order < order && isEnded(other))
+  if (isEnd(decision)) return undefined
+  const isToldEnd = (other: LedgerMessage): boolean => other.decision.send && isEnd(other.decision)
+  const end = isCorrection(decision) ? undefined : lane.find((other) => other.order < order && isToldEnd(other))
   return end ?? lane.findLast((other) => other.order > order && replacesOlder(other) && isAccepted(other))
 }
 
-/** The newest message that is told in the place of this one; `undefined`: it is the newest itself. */
-export function replacementOf({ order }: LedgerMessage, lane: readonly LedgerMessage[]): LedgerMessage | undefined {
-  return lane.findLast((other) => other.order > order && replacesOlder(other))
+/** The newest message that is told in the place of this one; `undefined`: it is the newest itself, or an end, which must arrive. */
+export function replacementOf(
+  { order, decision }: LedgerMessage,
+  lane: readonly LedgerMessage[],
+): LedgerMessage | undefined {
+  return isEnd(decision) ? undefined : lane.findLast((other) => other.order > order && replacesOlder(other))
 }
 
-const ENDS: ReadonlySet<string | null> = new Set(['obs.alert.resolved', 'obs.sampler.back'])
+function isEnd({ messageType }: Pick<DeliveryDecision, 'messageType'>): boolean {
+  return messageType === 'obs.alert.resolved' || messageType === 'obs.sampler.back'
+}
 
 /** A correction of the past replaces nothing: the end of an alert must arrive, though it was corrected since. */
 function replacesOlder({ decision }: LedgerMessage): boolean {
@@ -98,12 +104,23 @@ function isLeftAlone({ at, nextAttemptAt }: DeliveryOutcome): boolean {
   return nextAttemptAt !== null && nextAttemptAt - at > LONGEST_WISH_MS
 }
 
-/** Whether nothing will be tried any more. */
+/** Whether a courier tries nothing any more. For good: what is tried by hand afterwards changes nothing of it. */
 export function isGivenUp({ attempts }: LedgerMessage): boolean {
-  return attempts.at(-1)?.outcome?.nextAttemptAt === null
+  return attempts.some(({ outcome }) => outcome?.nextAttemptAt === null)
+}
+
+/** Whether somebody makes an attempt, or may be alive to make it. */
+export function isUnderWay(message: LedgerMessage, attemptTakesMs: Milliseconds, now: Instant): boolean {
+  const last = message.attempts.at(-1)
+  return last !== undefined && !last.outcome && now < last.intent.at + attemptTakesMs
 }
 
 /** Whether a receiver said that it has it. */
 export function isAccepted({ attempts }: LedgerMessage): boolean {
   return attempts.some(({ outcome }) => outcome?.result === 'accepted')
+}
+
+/** Whether a receiver has it, or may have. */
+export function mayBeKnown({ attempts }: LedgerMessage): boolean {
+  return attempts.some(({ outcome }) => !outcome || outcome.result === 'accepted' || outcome.result === 'unknown')
 }

@@ -1,5 +1,5 @@
 import type { LedgerMessage } from '#lib/delivery/ledger.ts'
-import { hasFailed, isGivenUp } from '#lib/delivery/next-step.ts'
+import { hasFailed, isAccepted, isGivenUp, mayBeKnown, obsoleteBy } from '#lib/delivery/next-step.ts'
 import type { Claims } from './claims.ts'
 import { decideFallback, type Failure, noLongerNews } from './decide.ts'
 import { isCritical, NEWS_MS, type Transition } from './episode-book.ts'
@@ -21,14 +21,17 @@ export async function decideInstead(claims: Claims, message: LedgerMessage): Pro
 async function takeOver(claims: Claims, message: LedgerMessage, failure: Failure): Promise<void> {
   const { subject } = message.decision
   const place = placeOf(claims, subject)
-  if (!place || hasHeardEnough(claims, message, place)) return
+  if (!place || isWellAgain(claims, message) || hasHeardEnough(claims, message, place)) return
   const { failed, newest } = place
   const isNews = newest.alert.kind !== 'resolved' || isNewsOfAnEnd(claims, message, place)
   const about = isNews && subject !== unacknowledgedSubject(newest.alert.alertId) ? newest.key : subject
   if (claims.ledger.message({ subject: about, channel: failure.fallback })) return
+  // Its own end is nothing that the fallback is spared: another channel, which had heard of the alert, may fail to take it.
+  if (!isNews && failed === newest) return
   const standing = await claims.deps.commands.standing()
   if (!isNews) return claims.claim(subject, failed, { verdicts: [noLongerNews(failure)], standing })
   const question = await questionAbout(newest, claims, standing)
+  if (isWellAgain(claims, message)) return
   await claims.claim(about, newest, { verdicts: [decideFallback(question, failure)], standing, question })
 }
 
@@ -55,6 +58,12 @@ function placeOf(claims: Claims, subject: string): Place | undefined {
   return { failed, newest }
 }
 
+/** Whether the channel has taken it meanwhile, or something newer. */
+function isWellAgain({ ledger }: Claims, { decision }: LedgerMessage): boolean {
+  const message = ledger.message(decision)!
+  return isAccepted(message) || obsoleteBy(message, ledger.laneWith(message)) !== undefined
+}
+
 /** Of a message that was given up, and of an alert that has gone on since, the fallback hears by what it was told already. */
 function hasHeardEnough(claims: Claims, message: LedgerMessage, { failed, newest }: Place): boolean {
   const told = claims.toldOf(alertIdOf(message.decision.subject))
@@ -66,9 +75,4 @@ function isNewsOfAnEnd(claims: Claims, message: LedgerMessage, { failed, newest 
   const isRecent = claims.deps.clock.now() - newest.alert.decidedAt <= NEWS_MS
   const lane = claims.ledger.laneWith(message)
   return failed === newest && isRecent && lane.some((other) => other.order < message.order && mayBeKnown(other))
-}
-
-/** Whether the channel has taken it, or may have. */
-function mayBeKnown({ attempts }: LedgerMessage): boolean {
-  return attempts.some(({ outcome }) => !outcome || outcome.result === 'accepted' || outcome.result === 'unknown')
 }

@@ -3,7 +3,7 @@ import type { Config } from '#lib/config.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
-import { hasFailed, isAccepted } from '#lib/delivery/next-step.ts'
+import { hasFailed, isAccepted, mayBeKnown } from '#lib/delivery/next-step.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
@@ -12,7 +12,7 @@ import { fallbackVerdict, NO_CHANNEL, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
 import { channelSubject, endOf, type HouseNotice, houseNoticeOf, isOfHouse } from './house-subjects.ts'
 import { type OutcomeReport, reportOutcome } from './outcome-report.ts'
-import { retrySchedule } from './retry.ts'
+import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
 
 export interface HouseDependencies extends OutcomeReport, Pick<DispatcherDependencies, 'sender' | 'pacers'> {
   readonly log: EventLog
@@ -47,6 +47,7 @@ export class House {
       failed: async (message, outcome) => {
         await this.channelFailed(message.decision.channel, outcome)
         await this.#takeOver(message)
+        this.#sendNew(await this.#open())
       },
     })
   }
@@ -108,18 +109,23 @@ export class House {
     await this.#dispatcher.stop(await this.#ledger?.catch(() => undefined))
   }
 
-  /** The fallback is told in the place of a channel that failed, unless what it would be told of is over. */
+  /** The fallback is told in the place of a channel that failed, unless what it would be told of is over, or it is about itself. */
   async #takeOver(message: LedgerMessage): Promise<void> {
     const { fallback, fallbackAfter } = this.#deps.config().delivery
-    const { subject, channel, code } = message.decision
+    const { subject, channel, code, decidedAt } = message.decision
     if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return
+    const notice = houseNoticeOf(message.decision)
+    const isAboutItself = notice.kind === 'channel_failed' && notice.channel === fallback
+    if (isAboutItself || this.#deps.clock.now() - decidedAt > LONGEST_DELIVERY_MS) return
     const ledger = await this.#open()
     const isOver = endOf(subject) !== undefined && ledger.about(endOf(subject)!).length > 0
-    if (isOver || ledger.message({ subject, channel: fallback })) return
+    const isNews =
+      notice.kind !== 'sampler_back' ||
+      ledger.laneWith(message).some((other) => other.order < message.order && mayBeKnown(other))
+    if (isOver || !isNews || ledger.message({ subject, channel: fallback })) return
     const note = { kind: 'failed', channel, attempts: message.attempts.length } as const
-    await this.#claim(ledger, { subject, notice: houseNoticeOf(message.decision) }, [fallbackVerdict(fallback, note)])
+    await this.#claim(ledger, { subject, notice }, [fallbackVerdict(fallback, note)])
     await this.#completeEnd(ledger, subject)
-    this.#sendNew(ledger)
   }
 
   /** Who was told of a beginning after its end was decided is told the end, too. */

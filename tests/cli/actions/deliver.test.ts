@@ -57,7 +57,7 @@ describe('a message of the ledger', () => {
     await desk.claim(decided(end), ...attempted(end, 1, { result: 'accepted', status: 200 }))
     expect(await desk.run(['deliver', OPS.messageId])).toMatchObject({
       code: 65,
-      stderr: expect.stringContaining(`ops has accepted ${end.subject} since`),
+      stderr: expect.stringContaining(`ops is told ${end.subject} instead of ${OPS.messageId}`),
     })
     expect(desk.receiver.received).toEqual([])
     expect(await desk.run(['deliver', OPS.messageId, '--force'])).toMatchObject({ code: 0 })

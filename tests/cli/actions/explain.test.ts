@@ -54,7 +54,7 @@ describe('of each message it tells how it stands with it', () => {
       ...attempted(SECOND, 1, accepted),
     ]
     const shown = await explain(...facts)
-    expect(shown).toContain(`0001 opened → ops: given up: ${ALERT}/0002 was accepted since; the route names it`)
+    expect(shown).toContain(`0001 opened → ops: given up: ${ALERT}/0002 is told instead; the route names it`)
     expect(shown).toContain('0002 escalated → ops: delivered; ')
     const { summary } = await desk.run(['explain', ALERT, '--json'])
     expect(summary['transitions']).toMatchObject([

@@ -82,7 +82,7 @@ describe('of the last deliveries', () => {
       { subject: newer.subject, result: 'accepted', overtaken_by: null },
       { subject: `${ALERT}/0001`, result: 'overtaken', overtaken_by: newer.subject, next_attempt_at: null },
     ])
-    expect(await text()).toContain(`${ALERT}/0001  given up: ${newer.subject} was accepted since, 1 attempt  msg_`)
+    expect(await text()).toContain(`${ALERT}/0001  given up: ${newer.subject} is told instead, 1 attempt  msg_`)
   })
 
   test('what is tried again tells when, what is not that it was given up', async () => {

@@ -260,7 +260,7 @@ test('a failure is told of after each attempt, when something comes behind it, a
 })
 
 test('a message that a newer one has overtaken is not sent any more, whoever starts', async () => {
-  const { ledger, receiver, pending, send, dispatcher, decide } = await scene()
+  const { clock, ledger, receiver, pending, send, dispatcher, decide } = await scene()
   const [first, second] = await decide('0000', '0001')
   const accepted = { result: 'accepted', status: 200, detail: null, nextAttemptAt: null } as const
   await ledger.claim([
@@ -270,8 +270,9 @@ test('a message that a newer one has overtaken is not sent any more, whoever sta
   ])
   const [third] = await decide('0002')
   send(dispatcher('a'), first!, third!)
-  await eventually(() => isAccepted(ledger.message(third!)!))
+  await eventually(() => tick(clock) && isAccepted(ledger.message(third!)!))
   expect([receiver.got, pending()]).toEqual([['0002'], 1])
+  expect(clock.now() - START).toBeGreaterThanOrEqual(30 * SECOND_MS)
 })
 
 test('whoever stood still between his intent and the request sends nothing: another one may have gone on', async () => {
@@ -324,4 +325,19 @@ test('nobody waits for a receiver that wants to be left alone for longer than fi
   expect(isSettled).toBe(false)
   await eventually(() => tick(clock) && told.length === 2)
   await settled
+})
+
+test('a message that was taken, and that somebody began to send again and left, holds up nothing', async () => {
+  const { ledger, receiver, send, dispatcher, decide } = await scene()
+  const [first] = await decide('0000')
+  const accepted = { result: 'accepted', status: 200, detail: null, nextAttemptAt: null } as const
+  await ledger.claim([
+    { type: 'intent', ...first!, attempt: 1, at: START, courier: 'dead' },
+    { type: 'outcome', ...first!, attempt: 1, at: START, durationMs: 1, ...accepted },
+    { type: 'intent', ...first!, attempt: 2, at: START, courier: 'by hand' },
+  ])
+  const [second] = await decide('0001')
+  send(dispatcher('a'), second!)
+  await eventually(() => isAccepted(ledger.message(second!)!))
+  expect(receiver.got).toEqual(['0001'])
 })

@@ -51,7 +51,7 @@ const channels = (deliveries: readonly Delivery[]): readonly string[] => deliver
 test('a message is told with what came of its last attempt, and when', async () => {
   const nextAttemptAt = NOW + 9_000
   const facts = [
-    ...[decided('ops', NOW - 90), begun('ops', 1, NOW - 80), ended('ops', 1, NOW - 70)],
+    ...[decided('ops', NOW - 90), begun('ops', 1, NOW - 80), ended('ops', 1, NOW - 70, { nextAttemptAt: NOW - 65 })],
     ...[begun('ops', 2, NOW - 60), ended('ops', 2, NOW - 50, { result: 'unknown', status: null, nextAttemptAt })],
   ]
   expect(await lastOf([{ facts }])).toEqual([

@@ -82,9 +82,11 @@ test('what something newer waits for is given its fast schedule, and no more', (
 describe('what something newer was accepted after', () => {
   const accepted = message([attempt(1, 0, { result: 'accepted', next: null })])
 
-  test('is over, also in the middle of an attempt', () => {
+  test('is over, but for an attempt that may still arrive', () => {
+    expect(next([attempt(1, 0)], 29_999, [accepted])).toEqual({ kind: 'watch', untilAt: 30_000 })
+
     expect(next([], 0, [accepted])).toEqual({ kind: 'over' })
-    expect(next([attempt(1, 0)], 0, [accepted])).toEqual({ kind: 'over' })
+    expect(next([attempt(1, 0)], 30_000, [accepted])).toEqual({ kind: 'over' })
     expect(next([attempt(1, 0, { result: 'retry', next: 50 })], 50, [message([]), accepted])).toEqual({ kind: 'over' })
   })
 
@@ -108,6 +110,19 @@ describe('what something newer was accepted after', () => {
       expect(step(typed('obs.alert.escalated', 2), typed(end, 1, false))).toBe('attempt')
       expect(step(typed(end, 1))).toBe('attempt')
     }
+  })
+
+  test('but an end always goes out: what stands behind it replaces nothing', () => {
+    const typed = (messageType: string, order: number, attempts: readonly LedgerAttempt[] = []): LedgerMessage => {
+      const { decision } = message([])
+      return { order, attempts, decision: { ...decision, messageType } }
+    }
+    const failures = [1, 2, 3].map((number) => attempt(number, number, { result: 'retry', next: 50 }))
+    const end = typed('obs.alert.resolved', 1, failures)
+    for (const behind of [[], [attempt(1, 0, { result: 'accepted', next: null })]])
+      expect(nextStep(end, policy, { now: 50, lane: [end, typed('obs.alert.reminded', 2, behind)] })).toMatchObject({
+        kind: 'attempt',
+      })
   })
 
   test('unless that was held back', () => {
@@ -151,4 +166,10 @@ test('what a receiver has accepted once it has, whatever came before or after', 
   expect(isAccepted(message([accepted, attempt(2, 9)]))).toBe(true)
   expect(isAccepted(message([failed]))).toBe(false)
   expect(isAccepted(message([]))).toBe(false)
+})
+
+test('what was given up stays so, whatever is tried by hand afterwards', () => {
+  const refused = attempt(1, 0, { result: 'rejected', next: null })
+  for (const byHand of [attempt(2, 10), attempt(2, 10, { result: 'unknown', next: 50 })])
+    expect(next([refused, byHand], 30_010)).toEqual({ kind: 'over' })
 })

@@ -268,6 +268,18 @@ describe('an alert that was open while nobody was told', () => {
   })
 })
 
+test('an end that one channel did not take reaches the fallback, though another one never heard of the alert', async () => {
+  desk.routes({ warning: ['ops', 'pd'] })
+  desk.receivers.webhook.follow(answering(503))
+  await desk.append(hours('B B'))
+  await desk.tellAll()
+  desk.delivery({ fallback: 'chat' })
+  desk.receivers.pagerduty.follow(answering(503))
+  await desk.append(hours('B B R R'), 1)
+  await desk.start()
+  await desk.until(async () => (await toldOn('chat')).some((line) => line.startsWith('1 chat fallback')))
+})
+
 describe('what concerns no single alert', () => {
   test('is told to the fallback when its channel fails, and so is its end', async () => {
     desk.routes({ critical: ['pd'] })
@@ -279,6 +291,20 @@ describe('what concerns no single alert', () => {
     await desk.tick()
     await desk.until(() => desk.textsAt('slack').some((text) => text.includes('ticks are back')))
     expect(desk.textsAt('slack').length).toBe(2)
+  })
+
+  test('is not told to the fallback about itself, nor an end of which it and its channel know no beginning', async () => {
+    desk.routes({ critical: ['ops'], warning: ['chat'], owner: ['ops'] })
+    desk.delivery({ fallback: 'chat' })
+    desk.receivers.slack.follow(answering(410))
+    desk.receivers.webhook.follow(answering(503))
+    await desk.append(hours('B B'))
+    await desk.start()
+    await desk.until(async () => (await desk.told()).some((line) => /ops house: retry retry/.test(line)))
+    const startedAt = desk.clock.now()
+    await desk.until(() => desk.clock.now() > startedAt + 2 * MINUTE_MS)
+    const aboutChat = (await desk.ledger()).filter(({ decision }) => decision.subject.startsWith('channel/chat/'))
+    expect(aboutChat.map(({ decision }) => decision.channel)).toEqual(['ops'])
   })
 
   test('a channel that does not know us, and whose owner hears by it alone, is told of on another one', async () => {
