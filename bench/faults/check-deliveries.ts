@@ -1,6 +1,6 @@
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
 import { laneOf } from '#lib/delivery/message-name.ts'
-import { obsoleteBy } from '#lib/delivery/next-step.ts'
+import { isAccepted, obsoleteBy } from '#lib/delivery/next-step.ts'
 import type { Alert } from '#lib/facts.ts'
 import { readFactSet } from '#lib/jobs/read-facts.ts'
 import { codecOf, type Environment } from '#lib/runtime/environment.ts'
@@ -75,13 +75,13 @@ function undecided(
     .map(({ key }) => ({ kind: 'message_lost', about: `nobody has decided whether ${key} is told` }))
 }
 
-/** Messages that no receiver has taken, byte for byte, though nothing made them obsolete. */
+/** Messages that no receiver has taken, byte for byte: those that the ledger calls accepted, and what nothing made obsolete. */
 function unheard(messages: readonly LedgerMessage[], { arrivals, untilAt }: Told): readonly Fault[] {
   const lanes = Map.groupBy(messages, ({ decision }) => laneOf(decision))
   const taken = new Set(arrivals.filter((arrival) => arrival.taken).map(({ channel, body }) => nameOf(channel, body)))
   return messages
     .filter(({ decision }) => decision.send && decision.decidedAt <= untilAt)
-    .filter((message) => !obsoleteBy(message, lanes.get(laneOf(message.decision))!))
+    .filter((message) => isAccepted(message) || !obsoleteBy(message, lanes.get(laneOf(message.decision))!))
     .filter(({ decision }) => !taken.has(nameOf(decision.channel, decision.body!)))
     .map(({ decision }) => ({
       kind: 'message_lost',
