@@ -97,7 +97,7 @@ export function hasFailed({ decision, attempts }: LedgerMessage, afterAttempts: 
 /** Whether a message that waits does so by the slow schedule, or since the receiver wants it: then nobody stays for it. */
 export function isLongWait({ attempts }: LedgerMessage, { fastAttempts }: StepPolicy): boolean {
   const outcome = attempts.at(-1)?.outcome
-  return attempts.length >= fastAttempts || (outcome !== undefined && outcome !== null && isLeftAlone(outcome))
+  return attempts.length >= fastAttempts || (outcome ? isLeftAlone(outcome) : false)
 }
 
 function isLeftAlone({ at, nextAttemptAt }: DeliveryOutcome): boolean {

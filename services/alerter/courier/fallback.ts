@@ -1,3 +1,4 @@
+import type { DeliveryConfig } from '#lib/config.ts'
 import type { LedgerMessage } from '#lib/delivery/ledger.ts'
 import { hasFailed, isAccepted, isGivenUp, mayBeKnown, obsoleteBy } from '#lib/delivery/next-step.ts'
 import type { Claims } from './claims.ts'
@@ -11,11 +12,18 @@ import { alertIdOf, unacknowledgedSubject } from './subjects.ts'
  * was when the channel began to fail. An alert that has ended meanwhile is not told to who knew nothing of it.
  */
 export async function decideInstead(claims: Claims, message: LedgerMessage): Promise<void> {
-  const { fallback, fallbackAfter } = claims.deps.config().delivery
-  const { channel, code, subject } = message.decision
-  if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return
-  const failure: Failure = { channel, attempts: message.attempts.length, fallback }
-  await claims.inTurn(alertIdOf(subject), () => takeOver(claims, message, failure))
+  const failure = failureOf(message, claims.deps.config().delivery)
+  if (failure) await claims.inTurn(alertIdOf(message.decision.subject), () => takeOver(claims, message, failure))
+}
+
+/** The failure of a channel in whose place the fallback is to be told; `undefined`: it has not failed, or nobody stands in for it. */
+export function failureOf(
+  message: LedgerMessage,
+  { fallback, fallbackAfter }: Pick<DeliveryConfig, 'fallback' | 'fallbackAfter'>,
+): Failure | undefined {
+  const { channel, code } = message.decision
+  if (fallback === null || fallback === channel || code === 'fallback') return undefined
+  return hasFailed(message, fallbackAfter) ? { channel, attempts: message.attempts.length, fallback } : undefined
 }
 
 async function takeOver(claims: Claims, message: LedgerMessage, failure: Failure): Promise<void> {

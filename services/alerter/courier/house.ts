@@ -3,13 +3,14 @@ import type { Config } from '#lib/config.ts'
 import { Dispatcher, type DispatcherDependencies } from '#lib/delivery/dispatcher.ts'
 import type { DeliveryFact, DeliveryOutcome } from '#lib/delivery/facts.ts'
 import { Ledger, type LedgerMessage } from '#lib/delivery/ledger.ts'
-import { hasFailed, isAccepted, mayBeKnown } from '#lib/delivery/next-step.ts'
+import { isAccepted, mayBeKnown } from '#lib/delivery/next-step.ts'
 import type { EventLog } from '#lib/eventlog/port.ts'
 import type { Clock } from '#lib/runtime/clock.ts'
 import type { Ids } from '#lib/runtime/ids.ts'
 import { DAY_MS } from '#lib/time.ts'
 import { fallbackVerdict, NO_CHANNEL, type Verdict } from './decide.ts'
 import { decisionsOf } from './decisions.ts'
+import { failureOf } from './fallback.ts'
 import { channelSubject, endOf, type HouseNotice, houseNoticeOf, isOfHouse } from './house-subjects.ts'
 import { type OutcomeReport, reportOutcome } from './outcome-report.ts'
 import { LONGEST_DELIVERY_MS, retrySchedule } from './retry.ts'
@@ -111,9 +112,10 @@ export class House {
 
   /** The fallback is told in the place of a channel that failed, unless what it would be told of is over, or it is about itself. */
   async #takeOver(message: LedgerMessage): Promise<void> {
-    const { fallback, fallbackAfter } = this.#deps.config().delivery
-    const { subject, channel, code, decidedAt } = message.decision
-    if (fallback === null || fallback === channel || code === 'fallback' || !hasFailed(message, fallbackAfter)) return
+    const failure = failureOf(message, this.#deps.config().delivery)
+    if (!failure) return
+    const { fallback, channel, attempts } = failure
+    const { subject, decidedAt } = message.decision
     const notice = houseNoticeOf(message.decision)
     const isAboutItself = notice.kind === 'channel_failed' && notice.channel === fallback
     if (isAboutItself || this.#deps.clock.now() - decidedAt > LONGEST_DELIVERY_MS) return
@@ -123,8 +125,7 @@ export class House {
       notice.kind !== 'sampler_back' ||
       ledger.laneWith(message).some((other) => other.order < message.order && mayBeKnown(other))
     if (isOver || !isNews || ledger.message({ subject, channel: fallback })) return
-    const note = { kind: 'failed', channel, attempts: message.attempts.length } as const
-    await this.#claim(ledger, { subject, notice }, [fallbackVerdict(fallback, note)])
+    await this.#claim(ledger, { subject, notice }, [fallbackVerdict(fallback, { kind: 'failed', channel, attempts })])
     await this.#completeEnd(ledger, subject)
   }
 
